@@ -1,0 +1,127 @@
+//! The parts of the test suite: what is cheap and tells most first.
+
+use std::process::Command;
+
+use crate::install;
+use crate::run::{Outcome, cargo, output, run};
+use crate::tidy::tidy;
+
+/// One part of the suite.
+pub(crate) struct Part {
+    /// The word that chooses it on the command line.
+    pub(crate) name: &'static str,
+    /// What it shows, in one line.
+    pub(crate) what: &'static str,
+    pub(crate) run: fn() -> Outcome,
+}
+
+/// Every part, in the order in which they run.
+pub(crate) const PARTS: &[Part] = &[
+    Part {
+        name: "fmt",
+        what: "the code is formatted",
+        run: fmt,
+    },
+    Part {
+        name: "tidy",
+        what: "the house rules hold",
+        run: tidy,
+    },
+    Part {
+        name: "clippy",
+        what: "no warning in any target",
+        run: clippy,
+    },
+    Part {
+        name: "features",
+        what: "the core builds without axum and sqlx, each feature alone",
+        run: features,
+    },
+    Part {
+        name: "rust",
+        what: "unit, HTTP, conformance and documentation tests",
+        run: rust,
+    },
+    Part {
+        name: "docs",
+        what: "every link in the documentation leads somewhere",
+        run: docs,
+    },
+    Part {
+        name: "differential",
+        what: "the tutorial answers as FastAPI's does",
+        run: differential,
+    },
+    Part {
+        name: "browser",
+        what: "the program in a real browser, over http and https",
+        run: browser,
+    },
+];
+
+fn fmt() -> Outcome {
+    run(&mut cargo("fmt --all --check"))
+}
+
+fn clippy() -> Outcome {
+    run(&mut cargo(
+        "clippy --quiet --workspace --all-targets -- -D warnings",
+    ))
+}
+
+fn features() -> Outcome {
+    for features in ["", "--features web", "--features sqlite", "--features docs"] {
+        let core = "clippy --quiet --package lockjar --no-default-features";
+        run(&mut cargo(&format!("{core} {features} -- -D warnings")))?;
+    }
+    core_has_neither_web_nor_sql()
+}
+
+fn core_has_neither_web_nor_sql() -> Outcome {
+    let tree = "tree --package lockjar --no-default-features --edges normal --prefix none";
+    let tree = output(&mut cargo(tree))?;
+    let intruder = tree
+        .lines()
+        .find(|line| line.starts_with("axum") || line.starts_with("sqlx"));
+    match intruder {
+        Some(package) => Err(format!("{package} is in the tree of the core")),
+        None => Ok(()),
+    }
+}
+
+fn rust() -> Outcome {
+    install::program("strace", "strace")?;
+    run(&mut cargo("test --quiet --workspace"))
+}
+
+fn docs() -> Outcome {
+    let mut doc = cargo("doc --quiet --workspace --lib --no-deps");
+    run(doc.env("RUSTDOCFLAGS", "-D rustdoc::broken_intra_doc_links"))
+}
+
+fn differential() -> Outcome {
+    build_programs()?;
+    let python = install::python("tests/differential/requirements.txt")?;
+    let mut compare = Command::new(python);
+    compare.args([
+        "-B",
+        "tests/differential/compare.py",
+        "target/debug/examples/tutorial",
+    ]);
+    run(&mut compare)
+}
+
+fn browser() -> Outcome {
+    build_programs()?;
+    install::program("chromium", "chromium")?;
+    install::program("openssl", "openssl")?;
+    install::node_modules("e2e")?;
+    run(Command::new("node")
+        .args(["node_modules/@playwright/test/cli.js", "test"])
+        .current_dir("e2e"))
+}
+
+/// The program and the examples, with the features that the Rust tests have already built.
+fn build_programs() -> Outcome {
+    run(&mut cargo("build --quiet --workspace --bins --examples"))
+}
