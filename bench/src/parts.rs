@@ -1,0 +1,86 @@
+//! The parts of the report, each in a file that holds its bars, its method and its figures.
+
+mod flood;
+mod logins;
+mod protected;
+mod start;
+
+use std::{
+    path::{Path, PathBuf},
+    thread,
+};
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::{report::Section, servers::Placement};
+
+/// The parts, by the name that `--only` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// A protected route, beside the same handler without authentication.
+    Protected,
+    /// Log-ins, beside raw Argon2id.
+    Logins,
+    /// A protected route while others log in.
+    Flood,
+    /// Start and memory.
+    Start,
+}
+
+impl Part {
+    /// Measures it.
+    ///
+    /// # Errors
+    /// When something that is measured fails: no figure is better than a wrong one.
+    pub fn measure(self, bench: &Bench) -> Result<Section> {
+        match self {
+            Self::Protected => protected::measure(bench),
+            Self::Logins => logins::measure(bench),
+            Self::Flood => flood::measure(bench),
+            Self::Start => start::measure(bench),
+        }
+    }
+}
+
+/// What all parts share.
+#[derive(Debug)]
+pub struct Bench {
+    /// Fewer and shorter rounds, to see that it works: not for the record.
+    pub quick: bool,
+    folder: PathBuf,
+}
+
+impl Bench {
+    /// Keeps its databases in `folder`, which must be on a real disk: a sync must cost what it costs.
+    #[must_use]
+    pub fn new(folder: &Path, quick: bool) -> Self {
+        Self {
+            quick,
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// An empty folder that is removed when dropped.
+    fn folder(&self) -> Result<tempfile::TempDir> {
+        Ok(tempfile::tempdir_in(&self.folder)?)
+    }
+
+    /// One of two numbers.
+    fn either(&self, full: usize, quick: usize) -> usize {
+        if self.quick { quick } else { full }
+    }
+}
+
+/// A core for the server and another for the client, where there are two.
+fn apart() -> (Placement, Placement) {
+    if cores() < 2 {
+        (Placement::Anywhere, Placement::Anywhere)
+    } else {
+        (Placement::Core(0), Placement::Core(1))
+    }
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
