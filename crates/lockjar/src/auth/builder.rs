@@ -1,0 +1,187 @@
+//! Settings, each with its default on the method that changes it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::keeper::{self, Touches, Trust};
+use super::{Auth, Inner, SessionCache};
+use crate::clock::{Clock, SystemClock};
+use crate::cookie::{CookiePolicy, CookieSettings};
+use crate::csrf::CsrfPolicy;
+use crate::error::{ConfigError, OpenError};
+use crate::origin::PublicUrl;
+use crate::password::{Argon2Params, HashPool, PasswordPolicy};
+use crate::session::SessionLimits;
+use crate::store::Store;
+
+/// Sessions in memory at the most; about 40 MiB when full.
+const CACHE_CAPACITY: usize = 131_072;
+/// Reads of the store at once.
+const READS: usize = 32;
+
+/// What [`Auth`] is made with. Nothing is checked before [`open`](Self::open) or [`store`](Self::store), which refuse
+/// contradictions with a sentence that says what to change.
+#[derive(Clone)]
+#[must_use = "a builder does nothing until it is opened"]
+pub struct Builder {
+    public_url: String,
+    cookie: CookieSettings,
+    limits: SessionLimits,
+    policy: PasswordPolicy,
+    argon: Argon2Params,
+    clock: Arc<dyn Clock>,
+    service: String,
+    trusted_origins: Vec<String>,
+    strict_csrf: bool,
+    csrf_off: bool,
+    cache_capacity: usize,
+    staleness: Duration,
+}
+
+impl Builder {
+    pub(super) fn new(public_url: &str) -> Self {
+        Self {
+            public_url: public_url.to_owned(),
+            cookie: CookieSettings::default(),
+            limits: SessionLimits::default(),
+            policy: PasswordPolicy::default(),
+            argon: Argon2Params::default(),
+            clock: Arc::new(SystemClock),
+            service: "Lockjar".to_owned(),
+            trusted_origins: Vec::new(),
+            strict_csrf: false,
+            csrf_off: false,
+            cache_capacity: CACHE_CAPACITY,
+            staleness: Duration::from_secs(1),
+        }
+    }
+
+    /// The cookie. Default: all of it follows from the public URL.
+    pub fn cookie(self, cookie: CookieSettings) -> Self {
+        Self { cookie, ..self }
+    }
+
+    /// How long sessions live. Default: [`SessionLimits::default`].
+    pub fn limits(self, limits: SessionLimits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The rules for new passwords. Default: 15 characters, none that is easily guessed.
+    pub fn password_policy(self, policy: PasswordPolicy) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// What a password hash costs. Default: 19,456 KiB, 2 passes. Hashes that are weaker are renewed at log-in.
+    pub fn argon2(self, argon: Argon2Params) -> Self {
+        Self { argon, ..self }
+    }
+
+    /// Where time comes from. Default: the machine.
+    pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// The name that pages show. Default: `Lockjar`.
+    pub fn service(self, name: impl Into<String>) -> Self {
+        Self { service: name.into(), ..self }
+    }
+
+    /// Another origin whose pages may change state here, such as a front end on a host of its own. Default: none.
+    pub fn trust_origin(mut self, origin: impl Into<String>) -> Self {
+        self.trusted_origins.push(origin.into());
+        self
+    }
+
+    /// Refuses changes by requests that do not say where they come from, as programs' usually do not. Default: off,
+    /// unless the cookie is SameSite=None.
+    pub fn strict_csrf(self) -> Self {
+        Self { strict_csrf: true, ..self }
+    }
+
+    /// Turns the CSRF guard off: every site can then act in the name of its visitors who are logged in here. It is
+    /// there for the test that shows the attack working without the guard.
+    pub fn dangerously_without_csrf_guard(self) -> Self {
+        Self { csrf_off: true, ..self }
+    }
+
+    /// Sessions kept in memory at the most. Default: 131,072.
+    pub fn cache_capacity(self, sessions: usize) -> Self {
+        Self { cache_capacity: sessions, ..self }
+    }
+
+    /// How long after another process ended a session this one may still accept it, at the most. Default: 1 second;
+    /// typically a fifth of it.
+    pub fn staleness(self, staleness: Duration) -> Self {
+        Self { staleness, ..self }
+    }
+
+    /// Opens a SQLite file: `sqlite://FILE`.
+    ///
+    /// # Errors
+    /// A contradiction among the settings, or a file that cannot be used.
+    #[cfg(feature = "sqlite")]
+    pub async fn open(self, database: &str) -> Result<Auth, OpenError> {
+        self.check()?;
+        let store = crate::store::sqlite::SqliteStore::open(database).await?;
+        self.store(Arc::new(store)).await
+    }
+
+    /// Works on a store that is open already.
+    ///
+    /// # Errors
+    /// A contradiction among the settings, or a store that cannot be read.
+    pub async fn store(self, store: Arc<dyn Store>) -> Result<Auth, OpenError> {
+        let checked = self.check()?;
+        let began = self.clock.uptime();
+        let beat = store.beat(None).await?;
+        let inner = Inner {
+            trust: Trust::new(self.staleness, began),
+            touches: Touches::default(),
+            cache: SessionCache::new(self.cache_capacity),
+            reads: Semaphore::new(READS),
+            hashing: HashPool::start().map_err(OpenError::Threads)?,
+            argon: self.argon,
+            policy: self.policy,
+            limits: self.limits,
+            cookie: checked.cookie,
+            csrf: checked.csrf,
+            public: checked.public,
+            service: self.service,
+            clock: self.clock,
+            store,
+        };
+        let auth = Auth { inner: Arc::new(inner) };
+        keeper::start(&auth, beat.cursor);
+        Ok(auth)
+    }
+
+    /// Checks everything that can be checked without a store.
+    fn check(&self) -> Result<Checked, ConfigError> {
+        let public = PublicUrl::parse(&self.public_url)?;
+        let cookie = CookiePolicy::new(&public, &self.cookie)?;
+        self.limits.check()?;
+        self.argon.check()?;
+        if self.staleness < Duration::from_millis(10) {
+            return Err(ConfigError::new("the staleness must be 10 milliseconds or more, or no session could be cached"));
+        }
+        let mut csrf = CsrfPolicy::new(&public);
+        for origin in &self.trusted_origins {
+            csrf = csrf.trust(&PublicUrl::parse(origin)?);
+        }
+        if self.strict_csrf || cookie.is_sent_cross_site() {
+            csrf = csrf.strict();
+        }
+        if self.csrf_off {
+            csrf = csrf.dangerously_off();
+        }
+        Ok(Checked { public, cookie, csrf })
+    }
+}
+
+struct Checked {
+    public: PublicUrl,
+    cookie: CookiePolicy,
+    csrf: CsrfPolicy,
+}

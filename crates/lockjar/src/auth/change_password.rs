@@ -1,0 +1,77 @@
+//! A new password for the old one. Every other session ends, and this one gets a new token.
+
+use std::sync::Arc;
+
+use super::sign_in::present;
+use super::{Auth, Client, SignedIn};
+use crate::current::CurrentUser;
+use crate::error::{Error, Problem};
+use crate::password::{Password, Verdict};
+use crate::store::{By, Credentials, Outcome, PasswordChange};
+
+impl Auth {
+    /// Changes the password of the user, who proves to know the current one. All of the user's sessions and log-ins
+    /// under way end; what is returned takes the place of this one. `remember` and `client` are those of the new session.
+    ///
+    /// # Errors
+    /// - [`Error::Invalid`]: the current password is wrong, or the new one breaks a rule.
+    /// - [`Error::NotAuthenticated`]: the session ended, or the password was changed, meanwhile.
+    /// - [`Error::Overloaded`], [`Error::Unavailable`].
+    pub async fn change_password(
+        &self,
+        user: &CurrentUser,
+        current: Password,
+        new: Password,
+        client: &Client,
+    ) -> Result<SignedIn, Error> {
+        let known = present(self.inner.store.by_id(user.id).await?)?;
+        self.prove(&known, current).await?;
+        let names = vec![known.user.username.clone(), known.user.email.clone().unwrap_or_default()];
+        let hash = self.hash_new("new_password", new, names).await?;
+        let remember = self.remembers(user).await?;
+        let (signed_in, session) = self.new_session(Arc::new(known.user), remember, client);
+        let change = PasswordChange {
+            user: user.id,
+            by: By::Session(user.session()),
+            epoch: Some(known.epoch),
+            hash,
+            session: Some(session),
+            now: self.inner.clock.now(),
+        };
+        self.set_password(change).await?;
+        tracing::info!(event = "password_changed", user = %user.id, session = %signed_in.token.id(), "a password was changed");
+        Ok(signed_in)
+    }
+
+    async fn prove(&self, known: &Credentials, password: Password) -> Result<(), Error> {
+        let (argon, hash) = (self.inner.argon, known.hash.clone());
+        let slot = self.inner.hashing.admit()?;
+        match slot.run(move |memory| memory.verify(argon, &password, Some(&hash))).await? {
+            Verdict::Wrong => Err(Error::Invalid(vec![Problem::new(
+                "current_password",
+                "password_wrong",
+                "That is not your current password.",
+            )])),
+            Verdict::Right | Verdict::RightButWeak => Ok(()),
+        }
+    }
+
+    /// The new session lasts as the old one did.
+    async fn remembers(&self, user: &CurrentUser) -> Result<bool, Error> {
+        let live = self.inner.store.live(user.session()).await?;
+        live.map(|live| live.session.remember).ok_or(Error::NotAuthenticated)
+    }
+
+    /// Commits, then forgets the user here, then answers.
+    pub(super) async fn set_password(&self, change: PasswordChange) -> Result<(), Error> {
+        let auth = self.clone();
+        Self::to_the_end(async move {
+            let outcome = auth.inner.store.set_password(&change).await?;
+            if matches!(outcome, Outcome::Done(_)) {
+                auth.inner.cache.forget_user(change.user);
+            }
+            auth.settle(outcome, Error::NotAuthenticated)
+        })
+        .await
+    }
+}

@@ -1,0 +1,151 @@
+//! What goes on between requests: reading the change feed, writing down last uses, sweeping what has expired.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::{Auth, Inner};
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::id::SessionId;
+use crate::store::{Change, Cursor};
+
+/// Five beats fit into the time for which one is believed.
+const BEATS_PER_STALENESS: u32 = 5;
+const FLUSH: Duration = Duration::from_secs(1);
+/// Flushes between two sweeps: ten minutes.
+const FLUSHES_PER_SWEEP: u32 = 600;
+
+/// Until when the cache may be believed: `staleness` after the last reading of the feed *began*.
+pub(super) struct Trust {
+    staleness: Duration,
+    until_millis: AtomicU64,
+}
+
+impl Trust {
+    pub(super) fn new(staleness: Duration, began: Duration) -> Self {
+        let trust = Self { staleness, until_millis: AtomicU64::new(0) };
+        trust.renew(began);
+        trust
+    }
+
+    fn renew(&self, began: Duration) {
+        self.until_millis.fetch_max(millis(began + self.staleness), Ordering::Release);
+    }
+
+    /// To be asked after the cache was looked up, never before: a process that was frozen in between must notice.
+    pub(super) fn holds(&self, uptime: Duration) -> bool {
+        millis(uptime) < self.until_millis.load(Ordering::Acquire)
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Last uses that are not yet written down.
+#[derive(Default)]
+pub(super) struct Touches(Mutex<HashMap<SessionId, Timestamp>>);
+
+impl Touches {
+    pub(super) fn note(&self, session: SessionId, at: Timestamp) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(session, at);
+    }
+
+    fn take(&self) -> Vec<(SessionId, Timestamp)> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect()
+    }
+}
+
+/// Starts the two loops. They end by themselves when the last handle is dropped.
+pub(super) fn start(auth: &Auth, cursor: Cursor) {
+    tokio::spawn(follow(Arc::downgrade(&auth.inner), auth.inner.trust.staleness, cursor));
+    tokio::spawn(write_down(Arc::downgrade(&auth.inner)));
+}
+
+async fn follow(inner: Weak<Inner>, staleness: Duration, mut cursor: Cursor) {
+    let mut beats = interval(staleness / BEATS_PER_STALENESS);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut healthy = true;
+    loop {
+        beats.tick().await;
+        let Some(inner) = inner.upgrade() else { return };
+        let auth = Auth { inner };
+        match auth.follow_feed(cursor).await {
+            Ok(next) => {
+                cursor = next;
+                healthy = true;
+            }
+            // Said once, not five times a second.
+            Err(error) if healthy => {
+                tracing::error!(%error, source = source(&error), "the store cannot be read; sessions cannot be checked");
+                healthy = false;
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+async fn write_down(inner: Weak<Inner>) {
+    let mut flushes = interval(FLUSH);
+    flushes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for number in 0_u32.. {
+        flushes.tick().await;
+        let Some(inner) = inner.upgrade() else { return };
+        let auth = Auth { inner };
+        auth.flush_touches().await;
+        if number % FLUSHES_PER_SWEEP == 0 {
+            auth.sweep().await;
+        }
+    }
+}
+
+/// The cause beneath, for the log.
+pub(super) fn source(error: &StoreError) -> Option<String> {
+    std::error::Error::source(error).map(ToString::to_string)
+}
+
+impl Auth {
+    /// Reads the feed and forgets what it names; only then is the cache believed again.
+    pub(super) async fn follow_feed(&self, cursor: Cursor) -> Result<Cursor, StoreError> {
+        let inner = &self.inner;
+        let began = inner.clock.uptime();
+        let beat = timeout(inner.trust.staleness, inner.store.beat(Some(cursor))).await;
+        let beat = beat.map_err(|_| StoreError::unavailable("reading the change feed took too long"))??;
+        match beat.changes {
+            Some(changes) => changes.into_iter().for_each(|change| self.forget(change)),
+            None => inner.cache.clear(),
+        }
+        inner.trust.renew(began);
+        Ok(beat.cursor)
+    }
+
+    fn forget(&self, change: Change) {
+        match change {
+            Change::Session(session) => self.inner.cache.forget_session(session),
+            Change::User(user) => self.inner.cache.forget_user(user),
+        }
+    }
+
+    /// Writes last uses down. What cannot be written is lost, which costs a session some of its idle time and no more.
+    pub(super) async fn flush_touches(&self) {
+        let seen = self.inner.touches.take();
+        if seen.is_empty() {
+            return;
+        }
+        if let Err(error) = self.inner.store.touch(&seen).await {
+            tracing::warn!(%error, source = source(&error), sessions = seen.len(), "last uses were not written down");
+        }
+    }
+
+    async fn sweep(&self) {
+        match self.inner.store.sweep(self.inner.clock.now(), self.inner.limits.idle).await {
+            Ok(0) => {}
+            Ok(sessions) => tracing::info!(sessions, "expired sessions were deleted"),
+            Err(error) => tracing::warn!(%error, source = source(&error), "expired sessions were not deleted"),
+        }
+    }
+}

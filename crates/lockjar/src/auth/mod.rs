@@ -1,0 +1,151 @@
+//! The verbs, on plain data: nothing here knows HTTP or SQL.
+//!
+//! [`Auth`] is the handle to all of it. Each verb is a file: what it checks, in which order, and what it leaves behind.
+
+mod authenticate;
+mod builder;
+mod cache;
+mod change_password;
+mod keeper;
+mod operator;
+mod sessions;
+mod sign_in;
+mod sign_up;
+#[cfg(test)]
+mod tests;
+
+pub use builder::Builder;
+pub use operator::Operator;
+pub use sign_in::{Client, SignIn, SignedIn};
+pub use sign_up::SignUp;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
+use crate::cookie::CookiePolicy;
+use crate::csrf::CsrfPolicy;
+use crate::error::{Error, StoreError};
+use crate::origin::PublicUrl;
+use crate::password::{Argon2Params, HashPool, PasswordPolicy};
+use crate::session::SessionLimits;
+use crate::store::{Outcome, Store};
+use cache::SessionCache;
+use keeper::{Touches, Trust};
+
+/// Authentication over one store, for one public URL. Cheap to clone; all clones are the same.
+///
+/// Made by [`Auth::open`] or, with settings, by [`Auth::builder`].
+#[derive(Clone)]
+pub struct Auth {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    cache: SessionCache,
+    trust: Trust,
+    touches: Touches,
+    /// Reads of the store that may go on at once, so that a herd of unknown cookies cannot take it over.
+    reads: Semaphore,
+    hashing: HashPool,
+    argon: Argon2Params,
+    policy: PasswordPolicy,
+    limits: SessionLimits,
+    cookie: CookiePolicy,
+    csrf: CsrfPolicy,
+    public: PublicUrl,
+    service: String,
+}
+
+impl Auth {
+    /// Opens `database` (`sqlite://FILE`; made if it is not there) for the address that people open, such as
+    /// `https://example.com` or `http://localhost:8000`, with every other setting at its default.
+    ///
+    /// # Errors
+    /// [`OpenError`](crate::OpenError) says in a sentence what to change.
+    #[cfg(feature = "sqlite")]
+    pub async fn open(database: &str, public_url: &str) -> Result<Self, crate::OpenError> {
+        Self::builder(public_url).open(database).await
+    }
+
+    /// Settings for the address that people open.
+    #[must_use]
+    pub fn builder(public_url: &str) -> Builder {
+        Builder::new(public_url)
+    }
+
+    /// The address that people open.
+    #[must_use]
+    pub fn public_url(&self) -> &PublicUrl {
+        &self.inner.public
+    }
+
+    /// How the session's cookie is written and read.
+    #[must_use]
+    pub fn cookie(&self) -> &CookiePolicy {
+        &self.inner.cookie
+    }
+
+    /// Which requests may change state.
+    #[must_use]
+    pub fn csrf(&self) -> &CsrfPolicy {
+        &self.inner.csrf
+    }
+
+    /// The rules for new passwords.
+    #[must_use]
+    pub fn password_policy(&self) -> &PasswordPolicy {
+        &self.inner.policy
+    }
+
+    /// The service's name, as pages show it and passwords may not repeat it.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        &self.inner.service
+    }
+
+    /// What an operator may do, without anybody's password.
+    #[must_use]
+    pub const fn operator(&self) -> Operator<'_> {
+        Operator::new(self)
+    }
+
+    /// Writes down what is still only in memory and closes the store. Requests that come later are answered 503.
+    pub async fn close(&self) {
+        self.flush_touches().await;
+        self.inner.store.close().await;
+    }
+
+    /// Runs a mutation to its end even if the caller goes away, so that what the store has committed this process has
+    /// forgotten too.
+    async fn to_the_end<T: Send + 'static>(
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        match tokio::spawn(work).await {
+            Ok(result) => result,
+            Err(_) => Err(StoreError::unavailable("a change was interrupted before its end was known").into()),
+        }
+    }
+
+    /// Forgets the sessions that ended, before anyone is told that they did.
+    fn settle(&self, outcome: Outcome, without_authority: Error) -> Result<(), Error> {
+        match outcome {
+            Outcome::Done(ended) => {
+                ended.into_iter().for_each(|session| self.inner.cache.forget_session(session));
+                Ok(())
+            }
+            Outcome::NoAuthority => Err(without_authority),
+            Outcome::NotFound => Err(Error::NotFound),
+        }
+    }
+}
+
+impl std::fmt::Debug for Auth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Auth({})", self.inner.public)
+    }
+}

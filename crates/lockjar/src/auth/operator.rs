@@ -1,0 +1,131 @@
+//! What an operator may do: everything about accounts but log in as them. The command line is made of these.
+
+use super::{Auth, SignUp};
+use crate::error::Error;
+use crate::id::{SessionId, UserId};
+use crate::password::Password;
+use crate::session::Session;
+use crate::store::{By, Outcome, PasswordChange, Which};
+use crate::user::{User, Username};
+
+/// The operator's verbs; see [`Auth::operator`].
+#[derive(Clone, Copy)]
+pub struct Operator<'a> {
+    auth: &'a Auth,
+}
+
+impl<'a> Operator<'a> {
+    pub(super) const fn new(auth: &'a Auth) -> Self {
+        Self { auth }
+    }
+
+    /// Makes an account without logging it in. The rules for names and passwords hold.
+    ///
+    /// # Errors
+    /// As for [`Auth::sign_up`].
+    pub async fn add_user(&self, name: &str, password: Password, email: Option<String>) -> Result<UserId, Error> {
+        let request = SignUp { email, ..SignUp::new(name, password) };
+        let user = self.auth.new_user(&request).await?;
+        if self.auth.inner.store.create(&user, None).await? { Ok(user.id) } else { Err(Error::UsernameTaken) }
+    }
+
+    /// All accounts, by name.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn users(&self) -> Result<Vec<User>, Error> {
+        Ok(self.auth.inner.store.list().await?)
+    }
+
+    /// The account of this name, in any of the name's spellings.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn user(&self, name: &str) -> Result<User, Error> {
+        let name = Username::parse(name).map_err(|_| Error::NotFound)?;
+        let known = self.auth.inner.store.by_name(name.key()).await?;
+        known.map(|known| known.user).ok_or(Error::NotFound)
+    }
+
+    /// Disables an account: its sessions end, and it cannot log in until it is enabled again.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn disable(&self, user: UserId) -> Result<(), Error> {
+        let now = self.auth.inner.clock.now();
+        let outcome = self.auth.inner.store.set_disabled(user, true, now).await?;
+        self.auth.settle_user(user, Which::All, outcome)
+    }
+
+    /// Lets an account log in again. Its old sessions stay ended.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn enable(&self, user: UserId) -> Result<(), Error> {
+        let now = self.auth.inner.clock.now();
+        let outcome = self.auth.inner.store.set_disabled(user, false, now).await?;
+        self.auth.settle_user(user, Which::All, outcome)
+    }
+
+    /// Deletes an account with its sessions.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn delete(&self, user: UserId) -> Result<(), Error> {
+        let outcome = self.auth.inner.store.delete(user, self.auth.inner.clock.now()).await?;
+        self.auth.settle_user(user, Which::All, outcome)
+    }
+
+    /// Sets a password without knowing the old one. All of the user's sessions end.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where it breaks a rule; [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn set_password(&self, user: &User, password: Password) -> Result<(), Error> {
+        let names = vec![user.username.clone(), user.email.clone().unwrap_or_default()];
+        let hash = self.auth.hash_new("password", password, names).await?;
+        let now = self.auth.inner.clock.now();
+        let change = PasswordChange { user: user.id, by: By::Operator, epoch: None, hash, session: None, now };
+        self.auth.set_password(change).await
+    }
+
+    /// A user's live sessions.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn sessions(&self, user: UserId) -> Result<Vec<Session>, Error> {
+        Ok(self.auth.inner.store.of_user(user).await?)
+    }
+
+    /// Ends a session, whosever it is.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn revoke(&self, session: SessionId) -> Result<(), Error> {
+        let owner = self.auth.inner.store.owner(session).await?.ok_or(Error::NotFound)?;
+        self.end(owner, Which::One(session)).await
+    }
+
+    /// Ends all of a user's sessions and every log-in under way.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn revoke_all(&self, user: UserId) -> Result<(), Error> {
+        self.end(user, Which::All).await
+    }
+
+    async fn end(&self, user: UserId, which: Which) -> Result<(), Error> {
+        let now = self.auth.inner.clock.now();
+        let outcome = self.auth.inner.store.end(user, which, By::Operator, now).await?;
+        self.auth.settle_user(user, which, outcome)
+    }
+}
+
+impl Auth {
+    /// Forgets what a change has ended: one session, or whatever is known of the user.
+    pub(super) fn settle_user(&self, user: UserId, which: Which, outcome: Outcome) -> Result<(), Error> {
+        if matches!((&outcome, which), (Outcome::Done(_), Which::All | Which::AllBut(_))) {
+            self.inner.cache.forget_user(user);
+        }
+        self.settle(outcome, Error::NotAuthenticated)
+    }
+}

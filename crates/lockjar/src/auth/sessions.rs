@@ -1,0 +1,69 @@
+//! A user's own sessions: see them, end one, the others, or all.
+
+use super::Auth;
+use crate::current::CurrentUser;
+use crate::error::Error;
+use crate::id::SessionId;
+use crate::session::Session;
+use crate::store::{By, Which};
+
+impl Auth {
+    /// Logs out: ends the session that the request came with. One that has ended already is logged out too.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: it is not known whether the session ended.
+    pub async fn sign_out(&self, user: &CurrentUser) -> Result<(), Error> {
+        match self.end(user, Which::One(user.session())).await {
+            Err(Error::NotAuthenticated | Error::NotFound) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// The user's sessions that have not expired, the last used first.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn sessions(&self, user: &CurrentUser) -> Result<Vec<Session>, Error> {
+        let (now, idle) = (self.inner.clock.now(), self.inner.limits.idle);
+        let mut sessions = self.inner.store.of_user(user.id).await?;
+        sessions.retain(|session| !session.is_expired(now, idle));
+        Ok(sessions)
+    }
+
+    /// Ends one of the user's sessions, this one or another.
+    ///
+    /// # Errors
+    /// - [`Error::NotFound`]: the user has no such session; somebody else's is not told apart.
+    /// - [`Error::NotAuthenticated`]: the session that asks has ended meanwhile.
+    /// - [`Error::Unavailable`].
+    pub async fn revoke(&self, user: &CurrentUser, session: SessionId) -> Result<(), Error> {
+        self.end(user, Which::One(session)).await
+    }
+
+    /// Ends all of the user's sessions but this one, and every log-in under way.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::Unavailable`], as for [`revoke`](Self::revoke).
+    pub async fn revoke_others(&self, user: &CurrentUser) -> Result<(), Error> {
+        self.end(user, Which::AllBut(user.session())).await
+    }
+
+    /// Logs out everywhere: ends all of the user's sessions and every log-in under way.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::Unavailable`], as for [`revoke`](Self::revoke).
+    pub async fn revoke_all(&self, user: &CurrentUser) -> Result<(), Error> {
+        self.end(user, Which::All).await
+    }
+
+    async fn end(&self, user: &CurrentUser, which: Which) -> Result<(), Error> {
+        let (auth, id, by) = (self.clone(), user.id, By::Session(user.session()));
+        Self::to_the_end(async move {
+            let outcome = auth.inner.store.end(id, which, by, auth.inner.clock.now()).await?;
+            auth.settle_user(id, which, outcome)
+        })
+        .await?;
+        tracing::info!(event = "sessions_ended", user = %user.id, session = %user.session(), ?which, "sessions were ended");
+        Ok(())
+    }
+}

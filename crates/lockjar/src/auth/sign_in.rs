@@ -1,0 +1,137 @@
+//! Log-in. The order matters: a place in the queue first, so that a full one says nothing about who exists; then the
+//! look-up; then a hash, whether or not there is a user; then the session, only while the epoch is the one that the
+//! password was checked at.
+
+use std::sync::Arc;
+
+use super::Auth;
+use crate::cookie::Lifetime;
+use crate::current::CurrentUser;
+use crate::error::Error;
+use crate::id::UserId;
+use crate::password::{Password, PasswordHash, Verdict};
+use crate::session::{NewSession, Session, tidy_user_agent};
+use crate::store::{Credentials, Epoch, NewLogIn};
+use crate::token::PlainToken;
+use crate::user::{User, Username};
+
+/// What is known of the browser, or other program, that asks.
+#[derive(Clone, Debug, Default)]
+pub struct Client {
+    /// Its `User-Agent`, so that the owner recognises the session later.
+    pub user_agent: Option<String>,
+    /// The token that it presented with the request. A log-in ends that session: nothing that was known before the
+    /// log-in is worth anything after it.
+    pub presented: Option<PlainToken>,
+}
+
+/// A request to log in.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    /// The name, in any of its spellings.
+    pub username: String,
+    /// The password.
+    pub password: Password,
+    /// Whether the session outlives the browser ('remember me').
+    pub remember: bool,
+    /// Who asks.
+    pub client: Client,
+}
+
+impl SignIn {
+    /// A log-in that ends with the browser, from nowhere in particular.
+    pub fn new(username: impl Into<String>, password: impl Into<Password>) -> Self {
+        let (username, password) = (username.into(), password.into());
+        Self { username, password, remember: false, client: Client::default() }
+    }
+}
+
+/// A session that has just begun.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// Whose, and which session.
+    pub user: CurrentUser,
+    /// What the browser gets, by [`CookiePolicy::issue`](crate::cookie::CookiePolicy::issue) and no other way.
+    pub token: PlainToken,
+    /// How long the browser keeps it.
+    pub lifetime: Lifetime,
+}
+
+impl Auth {
+    /// Logs in: always a new session, with a new id and secret.
+    ///
+    /// # Errors
+    /// - [`Error::InvalidCredentials`]: no such user, the wrong password, a disabled account, or one that was changed
+    ///   while this log-in was under way. All take the same time.
+    /// - [`Error::Overloaded`]: too many at once; said before anything is looked up.
+    /// - [`Error::Unavailable`]: the store could not answer.
+    pub async fn sign_in(&self, request: SignIn) -> Result<SignedIn, Error> {
+        let slot = self.inner.hashing.admit()?;
+        let known = match Username::parse(&request.username) {
+            Ok(name) => self.inner.store.by_name(name.key()).await?,
+            // Nobody can have such a name; it costs what every unknown name costs.
+            Err(_) => None,
+        };
+        let hash = known.as_ref().map(|known| known.hash.clone());
+        let (argon, password) = (self.inner.argon, request.password.clone());
+        let verdict = slot.run(move |memory| memory.verify(argon, &password, hash.as_ref())).await?;
+        let Some(known) = known.filter(|_| verdict != Verdict::Wrong) else {
+            tracing::info!(event = "log_in_refused", "a log-in was refused");
+            return Err(Error::InvalidCredentials);
+        };
+        let (user, hash, epoch) = (Arc::new(known.user), known.hash, known.epoch);
+        let (signed_in, new) = self.new_session(Arc::clone(&user), request.remember, &request.client);
+        self.open_session(new, epoch, request.client.presented).await?;
+        tracing::info!(event = "log_in", user = %user.id, session = %signed_in.token.id(), "a user logged in");
+        if verdict == Verdict::RightButWeak {
+            self.rehash_later(user.id, hash, request.password);
+        }
+        Ok(signed_in)
+    }
+
+    async fn open_session(&self, new: NewSession, epoch: Epoch, replaces: Option<PlainToken>) -> Result<(), Error> {
+        let auth = self.clone();
+        Self::to_the_end(async move {
+            let log_in = NewLogIn { new, epoch, replaces, per_user: auth.inner.limits.per_user };
+            let outcome = auth.inner.store.open(&log_in).await?;
+            auth.settle(outcome, Error::InvalidCredentials)
+        })
+        .await
+    }
+
+    /// A session with a new token, for the caller to write down. The token's hash alone goes to the store.
+    pub(super) fn new_session(&self, user: Arc<User>, remember: bool, client: &Client) -> (SignedIn, NewSession) {
+        let (token, now) = (PlainToken::generate(), self.inner.clock.now());
+        let lasts = self.inner.limits.lifetime(remember);
+        let session = Session {
+            id: token.id(),
+            user: user.id,
+            created_at: now,
+            last_seen_at: now,
+            expires_at: now.after(lasts),
+            remember,
+            user_agent: client.user_agent.as_deref().and_then(tidy_user_agent),
+        };
+        let lifetime = if remember { Lifetime::Persistent(lasts) } else { Lifetime::Browser };
+        let new = NewSession { session, secret: token.hash() };
+        (SignedIn { user: CurrentUser::new(user, token.id()), token, lifetime }, new)
+    }
+
+    /// Stores the password under today's parameters, after the answer, where there is room in the queue.
+    fn rehash_later(&self, user: UserId, old: PasswordHash, password: Password) {
+        let auth = self.clone();
+        tokio::spawn(async move {
+            let argon = auth.inner.argon;
+            let slot = auth.inner.hashing.admit()?;
+            if let Some(new) = slot.run(move |memory| memory.hash(argon, &password)).await? {
+                auth.inner.store.rehash(user, &old, &new).await?;
+            }
+            Ok::<(), Error>(())
+        });
+    }
+}
+
+/// For verbs that need the account's row.
+pub(super) fn present(credentials: Option<Credentials>) -> Result<Credentials, Error> {
+    credentials.ok_or(Error::NotAuthenticated)
+}

@@ -1,0 +1,106 @@
+//! A new account, logged in at once.
+
+use std::sync::Arc;
+
+use super::{Auth, Client, SignedIn};
+use crate::error::{Error, Problem, StoreError};
+use crate::id::UserId;
+use crate::password::{Password, PasswordHash};
+use crate::store::NewUser;
+use crate::user::{User, Username, check_email};
+
+/// A request for an account.
+#[derive(Clone, Debug)]
+pub struct SignUp {
+    /// The name; [`Username`] has the rules.
+    pub username: String,
+    /// The password; [`PasswordPolicy`](crate::password::PasswordPolicy) has the rules.
+    pub password: Password,
+    /// An address, which identifies no one until it is confirmed.
+    pub email: Option<String>,
+    /// Whether the session outlives the browser ('remember me').
+    pub remember: bool,
+    /// Who asks.
+    pub client: Client,
+}
+
+impl SignUp {
+    /// An account without an address, and a log-in that ends with the browser.
+    pub fn new(username: impl Into<String>, password: impl Into<Password>) -> Self {
+        let (username, password) = (username.into(), password.into());
+        Self { username, password, email: None, remember: false, client: Client::default() }
+    }
+}
+
+impl Auth {
+    /// Makes an account and logs it in, both or neither.
+    ///
+    /// # Errors
+    /// - [`Error::Invalid`]: the name, address or password breaks a rule; each problem names its field.
+    /// - [`Error::UsernameTaken`]: said openly, since nobody can sign up without learning it.
+    /// - [`Error::Overloaded`], [`Error::Unavailable`]: nothing was written, or it is not known.
+    pub async fn sign_up(&self, request: SignUp) -> Result<SignedIn, Error> {
+        let user = self.new_user(&request).await?;
+        let shown = User {
+            id: user.id,
+            username: user.name.as_str().to_owned(),
+            email: user.email.clone(),
+            created_at: user.created_at,
+            disabled_at: None,
+        };
+        let (signed_in, session) = self.new_session(Arc::new(shown), request.remember, &request.client);
+        let auth = self.clone();
+        let created =
+            Self::to_the_end(async move { Ok(auth.inner.store.create(&user, Some(&session)).await?) }).await?;
+        if !created {
+            return Err(Error::UsernameTaken);
+        }
+        let (user, session) = (signed_in.user.id, signed_in.token.id());
+        tracing::info!(event = "sign_up", %user, %session, "a user signed up");
+        Ok(signed_in)
+    }
+
+    /// Checks everything and hashes the password. Writes nothing.
+    pub(super) async fn new_user(&self, request: &SignUp) -> Result<NewUser, Error> {
+        let mut problems = Vec::new();
+        let name = Username::parse(&request.username).map_err(|problem| problems.push(problem)).ok();
+        let email = request.email.as_deref().map(str::trim).filter(|email| !email.is_empty());
+        if let Some(problem) = email.and_then(|email| check_email(email).err()) {
+            problems.push(problem);
+        }
+        let names = vec![request.username.clone(), email.unwrap_or_default().to_owned()];
+        let hash = self.hash_new("password", request.password.clone(), names).await;
+        match (name, hash) {
+            (Some(name), Ok(hash)) if problems.is_empty() => Ok(NewUser {
+                id: UserId::random(),
+                name,
+                email: email.map(str::to_owned),
+                hash,
+                created_at: self.inner.clock.now(),
+            }),
+            (_, Err(Error::Invalid(more))) => Err(Error::Invalid([problems, more].concat())),
+            (_, Err(error)) => Err(error),
+            (_, Ok(_)) => Err(Error::Invalid(problems)),
+        }
+    }
+
+    /// Checks a new password against the policy and hashes it, on the password threads. `field` is what its problems
+    /// are reported on.
+    pub(super) async fn hash_new(
+        &self,
+        field: &'static str,
+        password: Password,
+        mut names: Vec<String>,
+    ) -> Result<PasswordHash, Error> {
+        let slot = self.inner.hashing.admit()?;
+        let (policy, argon) = (self.inner.policy.clone(), self.inner.argon);
+        names.push(self.inner.service.clone());
+        let hashed = slot.run(move |memory| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            policy.check(&password, &names)?;
+            Ok(memory.hash(argon, &password))
+        });
+        let hash = hashed.await?.map_err(|problem| Error::Invalid(vec![Problem::password(field, &problem)]))?;
+        hash.ok_or_else(|| StoreError::unavailable("the password could not be hashed").into())
+    }
+}

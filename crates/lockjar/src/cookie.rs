@@ -1,0 +1,431 @@
+//! The session cookie: the only place that reads it and the only one that writes `Set-Cookie`.
+//!
+//! The policy is derived from the public URL, so that it cannot contradict it, and a combination that a browser would
+//! drop is refused when it is built ([RFC 6265bis], [CHIPS]):
+//!
+//! | public URL | name | attributes |
+//! | --- | --- | --- |
+//! | `https://…` | `__Host-Http-session` | HttpOnly; Secure; SameSite=Lax; Path=/ |
+//! | `http://localhost`, `127.0.0.1`, `[::1]` | `lockjar_<port>` | HttpOnly; SameSite=Lax; Path=/ |
+//! | `http://` elsewhere | refused, but for [`CookieSettings::insecure_plain_http`] | |
+//! | `https://…` with a domain | `__Secure-session` | the first row's and Domain |
+//!
+//! [RFC 6265bis]: https://datatracker.ietf.org/doc/draft-ietf-httpbis-rfc6265bis/
+//! [CHIPS]: https://developer.mozilla.org/docs/Web/Privacy/Guides/Privacy_sandbox/Partitioned_cookies
+
+use std::time::Duration;
+
+use cookie::{Cookie, CookieBuilder};
+use http::{HeaderMap, HeaderValue, header};
+
+use crate::error::ConfigError;
+use crate::origin::PublicUrl;
+use crate::token::{PlainToken, TOKEN_CHARS};
+
+/// Browsers drop a cookie whose name and value together have more bytes (RFC 6265bis, 5.6).
+const MAX_BYTES: usize = 4096;
+/// Browsers drop attribute values of more bytes.
+const MAX_ATTRIBUTE_BYTES: usize = 1024;
+/// Browsers cut every age down to this: 400 days.
+const MAX_AGE: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// The `SameSite` attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum SameSite {
+    /// Sent on requests from this site alone; someone who follows a link from elsewhere arrives logged out.
+    Strict,
+    /// Sent on top-level navigation from elsewhere too. The default.
+    #[default]
+    Lax,
+    /// Sent always, as an embedded page needs. It needs https, and makes the CSRF check strict.
+    None,
+}
+
+/// What may be set about the cookie. Everything has a default that follows from the public URL.
+#[derive(Clone, Debug, Default)]
+pub struct CookieSettings {
+    /// The name. Default: see the [module](self).
+    pub name: Option<String>,
+    /// A fixed `Max-Age`, rounded down to seconds. Default: a remembered session's own lifetime, and none at all for
+    /// the others, so that the cookie ends with the browser.
+    pub max_age: Option<Duration>,
+    /// The `Path`. Default `/`.
+    pub path: Option<String>,
+    /// Share the cookie with this domain and all below it. Default: the public host alone.
+    pub domain: Option<String>,
+    /// Default [`SameSite::Lax`].
+    pub same_site: SameSite,
+    /// One cookie for each top-level site that embeds this one (CHIPS). Default off.
+    pub partitioned: bool,
+    /// Serve over plain http on a host that is not loopback: everyone on the way can read the cookie and be its user.
+    /// Default off.
+    pub insecure_plain_http: bool,
+}
+
+/// How long a cookie that is about to be written is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// Until the browser is closed.
+    Browser,
+    /// For this long.
+    Persistent(Duration),
+}
+
+/// What a request's `Cookie` headers hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presented<'a> {
+    /// No cookie of our name.
+    Nothing,
+    /// One value, not checked for anything yet.
+    One(&'a [u8]),
+    /// Our name more than once with different values: somebody has planted one of them.
+    Conflicting,
+}
+
+/// The checked policy; see the [module](self).
+#[derive(Clone, Debug)]
+pub struct CookiePolicy {
+    template: Cookie<'static>,
+    max_age: Option<Duration>,
+    /// Where a second cookie of the same name could hide, which clearing has to reach as well.
+    shadow_domain: Option<String>,
+}
+
+impl CookiePolicy {
+    /// Derives the policy from the public URL.
+    ///
+    /// # Errors
+    /// One sentence for a setting that contradicts the URL or that a browser would drop.
+    pub fn new(public: &PublicUrl, settings: &CookieSettings) -> Result<Self, ConfigError> {
+        check_scheme(public, settings)?;
+        let name = settings.name.clone().unwrap_or_else(|| default_name(public, settings));
+        let path = settings.path.clone().unwrap_or_else(|| "/".to_owned());
+        let domain = settings.domain.as_deref().map(|domain| checked_domain(public, domain)).transpose()?;
+        check_name(&name)?;
+        check_prefix(&name, public, &path, domain.is_some())?;
+        check_path(&path)?;
+        check_same_site(public, settings)?;
+        check_max_age(settings.max_age)?;
+        let shadow_domain = shadow_domain(public, &name, domain.is_some());
+        let mut builder = CookieBuilder::new(name, "")
+            .http_only(true)
+            .secure(public.is_https())
+            .same_site(same_site(settings.same_site))
+            .path(path);
+        if let Some(domain) = domain {
+            builder = builder.domain(domain);
+        }
+        if settings.partitioned {
+            builder = builder.partitioned(true);
+        }
+        Ok(Self { template: builder.build(), max_age: settings.max_age, shadow_domain })
+    }
+
+    /// The cookie's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.template.name()
+    }
+
+    /// Whether other sites' requests carry the cookie (SameSite=None).
+    #[must_use]
+    pub fn is_sent_cross_site(&self) -> bool {
+        self.template.same_site() == Some(cookie::SameSite::None)
+    }
+
+    /// The `Set-Cookie` that hands a token to the browser.
+    #[must_use]
+    pub fn issue(&self, token: &PlainToken, lifetime: Lifetime) -> HeaderValue {
+        let mut cookie = self.template.clone();
+        cookie.set_value(token.reveal().to_string());
+        let max_age = match (self.max_age, lifetime) {
+            (Some(fixed), _) => Some(fixed),
+            (None, Lifetime::Persistent(age)) => Some(age.min(MAX_AGE)),
+            (None, Lifetime::Browser) => None,
+        };
+        set_max_age(&mut cookie, max_age);
+        let mut header = header_value(&cookie);
+        header.set_sensitive(true);
+        header
+    }
+
+    /// The `Set-Cookie`s that remove the cookie. They carry the same Secure, Path and Domain, or browsers would ignore
+    /// them, and reach a second one of the same name that was set for the domain or for the host alone.
+    pub fn clear(&self) -> impl Iterator<Item = HeaderValue> {
+        let mut cookie = self.template.clone();
+        set_max_age(&mut cookie, Some(Duration::ZERO));
+        let shadow = self.shadow_domain.clone().map(|domain| {
+            let mut shadow = cookie.clone();
+            match domain.is_empty() {
+                true => shadow.unset_domain(),
+                false => shadow.set_domain(domain),
+            }
+            shadow
+        });
+        std::iter::once(cookie).chain(shadow).map(|cookie| header_value(&cookie))
+    }
+
+    /// Finds the cookie among a request's headers. Names are compared byte by byte and never percent-decoded
+    /// (CVE-2020-8184: decoding lets a name that no browser protects pose as `__Host-`).
+    #[must_use]
+    pub fn read<'a>(&self, headers: &'a HeaderMap) -> Presented<'a> {
+        let name = self.name().as_bytes();
+        let mut found = Presented::Nothing;
+        for header in headers.get_all(header::COOKIE) {
+            for pair in header.as_bytes().split(|byte| *byte == b';') {
+                let Some(value) = value_of(pair, name) else { continue };
+                found = match found {
+                    Presented::Nothing => Presented::One(value),
+                    Presented::One(first) if first == value => found,
+                    _ => return Presented::Conflicting,
+                };
+            }
+        }
+        found
+    }
+}
+
+/// The value of `name=value` where the pair has this name.
+fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    pair.trim_ascii_start().strip_prefix(name)?.strip_prefix(b"=").map(<[u8]>::trim_ascii_end)
+}
+
+fn default_name(public: &PublicUrl, settings: &CookieSettings) -> String {
+    let host_only = settings.domain.is_none() && settings.path.as_deref().is_none_or(|path| path == "/");
+    match (public.is_https(), host_only) {
+        (true, true) => "__Host-Http-session".to_owned(),
+        (true, false) => "__Secure-session".to_owned(),
+        // Cookies ignore ports: a bare `session` would collide with every other program on localhost.
+        (false, _) => format!("lockjar_{}", public.port()),
+    }
+}
+
+fn check_scheme(public: &PublicUrl, settings: &CookieSettings) -> Result<(), ConfigError> {
+    if public.is_https() || public.is_loopback() || settings.insecure_plain_http {
+        return Ok(());
+    }
+    Err(ConfigError::new(format!(
+        "the public URL {public} is plain http, where everyone on the way can read the cookie: use https, or allow \
+         insecure_plain_http if nobody else can reach that network"
+    )))
+}
+
+fn check_name(name: &str) -> Result<(), ConfigError> {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(token) {
+        return Err(ConfigError::new(format!("the cookie name {name:?} must consist of letters, digits, '-' and '_'")));
+    }
+    if name.len() + TOKEN_CHARS > MAX_BYTES {
+        return Err(ConfigError::new("the cookie name is too long: browsers drop a cookie of more than 4096 bytes"));
+    }
+    Ok(())
+}
+
+/// Browsers match the prefixes without regard to case, and drop a cookie that breaks what its prefix promises.
+fn check_prefix(name: &str, public: &PublicUrl, path: &str, has_domain: bool) -> Result<(), ConfigError> {
+    let name = name.to_ascii_lowercase();
+    let has = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    if has(&["__host-", "__secure-", "__http-"]) && !public.is_https() {
+        return Err(ConfigError::new(format!(
+            "a cookie name with a prefix such as {:?} needs an https public URL, or browsers drop the cookie",
+            &name[..name.find('-').map_or(0, |at| at + 1)]
+        )));
+    }
+    if has(&["__host-"]) && (has_domain || path != "/") {
+        return Err(ConfigError::new(
+            "a cookie name that begins with __Host- goes with Path=/ and without a domain, or browsers drop the cookie",
+        ));
+    }
+    Ok(())
+}
+
+fn check_path(path: &str) -> Result<(), ConfigError> {
+    let plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';');
+    if path.starts_with('/') && plain && path.len() <= MAX_ATTRIBUTE_BYTES {
+        return Ok(());
+    }
+    Err(ConfigError::new(format!("the cookie path {path:?} must begin with / and hold no spaces or semicolons")))
+}
+
+fn checked_domain(public: &PublicUrl, domain: &str) -> Result<String, ConfigError> {
+    let wanted = domain.trim_start_matches('.').to_ascii_lowercase();
+    let Some(host) = public.domain() else {
+        return Err(ConfigError::new("a cookie domain needs a public URL with a host name, not an address"));
+    };
+    let inside = host == wanted || host.strip_suffix(&wanted).is_some_and(|left| left.ends_with('.'));
+    if !inside || !wanted.contains('.') || wanted.len() > MAX_ATTRIBUTE_BYTES {
+        return Err(ConfigError::new(format!(
+            "the cookie domain {domain:?} must be {host} or a registrable domain above it, or browsers drop the cookie"
+        )));
+    }
+    Ok(wanted)
+}
+
+fn check_same_site(public: &PublicUrl, settings: &CookieSettings) -> Result<(), ConfigError> {
+    if settings.same_site == SameSite::None && !public.is_https() {
+        return Err(ConfigError::new("SameSite=None needs an https public URL, or browsers drop the cookie"));
+    }
+    if settings.partitioned && !public.is_https() {
+        return Err(ConfigError::new("a partitioned cookie needs an https public URL, or browsers drop it"));
+    }
+    Ok(())
+}
+
+fn check_max_age(max_age: Option<Duration>) -> Result<(), ConfigError> {
+    match max_age {
+        Some(age) if age > MAX_AGE => {
+            Err(ConfigError::new("the cookie's max age is over 400 days, which is where browsers cut it off"))
+        }
+        Some(age) if age.as_secs() == 0 => {
+            Err(ConfigError::new("the cookie's max age is zero, which would remove the cookie instead of setting it"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A host-only cookie has its double on the domain, and the other way about; `""` stands for the host alone.
+/// Browsers keep `__Host-` cookies from having one.
+fn shadow_domain(public: &PublicUrl, name: &str, has_domain: bool) -> Option<String> {
+    match has_domain {
+        true => Some(String::new()),
+        false if name.to_ascii_lowercase().starts_with("__host-") => None,
+        false => public.domain().map(str::to_owned),
+    }
+}
+
+fn same_site(same_site: SameSite) -> cookie::SameSite {
+    match same_site {
+        SameSite::Strict => cookie::SameSite::Strict,
+        SameSite::Lax => cookie::SameSite::Lax,
+        SameSite::None => cookie::SameSite::None,
+    }
+}
+
+fn set_max_age(cookie: &mut Cookie<'_>, age: Option<Duration>) {
+    let seconds = age.map(|age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
+    cookie.set_max_age(seconds.map(cookie::time::Duration::seconds));
+}
+
+/// Every part was checked to be visible ASCII when the policy was built, so the conversion cannot fail; if it ever
+/// did, no cookie is the safe answer.
+fn header_value(cookie: &Cookie<'_>) -> HeaderValue {
+    HeaderValue::from_str(&cookie.to_string()).unwrap_or(HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn policy(url: &str, settings: &CookieSettings) -> Result<CookiePolicy, String> {
+        CookiePolicy::new(&PublicUrl::parse(url).unwrap(), settings).map_err(|error| error.to_string())
+    }
+
+    fn issued(url: &str, settings: &CookieSettings, lifetime: Lifetime) -> String {
+        let token = PlainToken::generate();
+        let header = policy(url, settings).unwrap().issue(&token, lifetime);
+        assert!(header.is_sensitive());
+        header.to_str().unwrap().replace(token.reveal().as_str(), "TOKEN")
+    }
+
+    fn headers(cookies: &[&str]) -> HeaderMap {
+        cookies.iter().map(|text| (header::COOKIE, HeaderValue::from_bytes(text.as_bytes()).unwrap())).collect()
+    }
+
+    #[test]
+    fn the_cookie_follows_from_the_public_url() {
+        let plain = CookieSettings::default();
+        let shared = CookieSettings { domain: Some("example.com".into()), ..CookieSettings::default() };
+        let seed = CookieSettings { name: Some("access_token".into()), max_age: Some(HOUR), ..CookieSettings::default() };
+        let open = CookieSettings { insecure_plain_http: true, ..CookieSettings::default() };
+        for (url, settings, lifetime, expected) in [
+            ("https://example.com", &plain, Lifetime::Persistent(HOUR),
+             "__Host-Http-session=TOKEN; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=3600"),
+            ("https://example.com", &plain, Lifetime::Browser, "__Host-Http-session=TOKEN; HttpOnly; SameSite=Lax; Secure; Path=/"),
+            ("http://localhost:8000", &plain, Lifetime::Browser, "lockjar_8000=TOKEN; HttpOnly; SameSite=Lax; Path=/"),
+            ("http://127.0.0.1", &plain, Lifetime::Browser, "lockjar_80=TOKEN; HttpOnly; SameSite=Lax; Path=/"),
+            ("http://localhost:8000", &seed, Lifetime::Browser, "access_token=TOKEN; HttpOnly; SameSite=Lax; Path=/; Max-Age=3600"),
+            ("https://app.example.com", &shared, Lifetime::Browser,
+             "__Secure-session=TOKEN; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com"),
+            ("http://box.example:8080", &open, Lifetime::Browser, "lockjar_8080=TOKEN; HttpOnly; SameSite=Lax; Path=/"),
+        ] {
+            assert_eq!(issued(url, settings, lifetime), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn contradictions_are_refused_in_one_sentence() {
+        let with = |change: fn(&mut CookieSettings)| {
+            let mut settings = CookieSettings::default();
+            change(&mut settings);
+            settings
+        };
+        for (url, settings, word) in [
+            ("http://example.com", CookieSettings::default(), "plain http"),
+            ("http://localhost", with(|s| s.same_site = SameSite::None), "SameSite=None"),
+            ("http://localhost", with(|s| s.partitioned = true), "partitioned"),
+            ("http://localhost", with(|s| s.name = Some("__Host-x".into())), "prefix"),
+            ("http://localhost", with(|s| s.name = Some("__hOsT-hTTp-x".into())), "prefix"),
+            ("http://localhost", with(|s| s.name = Some("__Secure-x".into())), "prefix"),
+            ("http://localhost", with(|s| s.name = Some("__Http-x".into())), "prefix"),
+            ("https://a.example", with(|s| s.name = Some("two words".into())), "letters"),
+            ("https://a.example", with(|s| s.name = Some(String::new())), "letters"),
+            ("https://a.example", with(|s| s.name = Some("x".repeat(4096))), "4096"),
+            ("https://a.example", with(|s| s.max_age = Some(MAX_AGE + HOUR)), "400 days"),
+            ("https://a.example", with(|s| s.max_age = Some(Duration::ZERO)), "zero"),
+            ("https://a.example", with(|s| s.path = Some("app".into())), "begin with /"),
+            ("https://a.example", with(|s| s.path = Some("/a; Domain=b".into())), "semicolons"),
+            ("https://a.example", with(|s| { s.name = Some("__Host-x".into()); s.path = Some("/app".into()); }), "Path=/"),
+            ("https://a.example.com", with(|s| { s.name = Some("__Host-x".into()); s.domain = Some("example.com".into()); }), "Path=/"),
+            ("https://a.example.com", with(|s| s.domain = Some("other.com".into())), "above it"),
+            ("https://badexample.com", with(|s| s.domain = Some("example.com".into())), "above it"),
+            ("https://a.example.com", with(|s| s.domain = Some("com".into())), "above it"),
+            ("https://192.0.2.1", with(|s| s.domain = Some("192.0.2.1".into())), "not an address"),
+        ] {
+            let sentence = policy(url, &settings).unwrap_err();
+            assert!(sentence.contains(word), "{url}: {sentence}");
+        }
+    }
+
+    #[test]
+    fn clearing_carries_what_browsers_compare_and_reaches_the_double() {
+        let clear = |url: &str, settings: &CookieSettings| {
+            policy(url, settings).unwrap().clear().map(|h| h.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let shared = CookieSettings { domain: Some("example.com".into()), ..CookieSettings::default() };
+        assert_eq!(
+            clear("https://example.com", &CookieSettings::default()),
+            ["__Host-Http-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0"]
+        );
+        assert_eq!(clear("https://a.example.com", &shared), [
+            "__Secure-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com; Max-Age=0",
+            "__Secure-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0",
+        ]);
+        assert_eq!(clear("http://localhost:1", &CookieSettings::default()), [
+            "lockjar_1=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0",
+            "lockjar_1=; HttpOnly; SameSite=Lax; Path=/; Domain=localhost; Max-Age=0",
+        ]);
+    }
+
+    #[test]
+    fn reading_takes_the_exact_name_and_refuses_doubles() {
+        let policy = policy("http://localhost:1", &CookieSettings::default()).unwrap();
+        for (cookies, expected) in [
+            (&["a=b; lockjar_1=x; c=d"][..], Presented::One(b"x")),
+            (&["lockjar_1=x"], Presented::One(b"x")),
+            (&["lockjar_1=x; lockjar_1=x"], Presented::One(b"x")),
+            (&["lockjar_1=x; lockjar_1=y"], Presented::Conflicting),
+            (&["lockjar_1=x", "lockjar_1=y"], Presented::Conflicting),
+            (&["lockjar_1=", "lockjar_1=y"], Presented::Conflicting),
+            (&["lockjar_1="], Presented::One(b"")),
+            (&["LOCKJAR_1=x"], Presented::Nothing),
+            (&["lockjar%5F1=x"], Presented::Nothing),
+            (&["xlockjar_1=x; lockjar_12=x; lockjar_1"], Presented::Nothing),
+            (&["\u{e9}=\u{e9}; ;;=; lockjar_1=x"], Presented::One(b"x")),
+            (&[], Presented::Nothing),
+        ] {
+            assert_eq!(policy.read(&headers(cookies)), expected, "{cookies:?}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What can go wrong, one enum for each boundary.
+
+use std::time::Duration;
+
+use crate::password::PasswordProblem;
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// A setting that contradicts another or that a browser would not honour. The message is one sentence that says what
+/// to change.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl ConfigError {
+    /// An error with this sentence.
+    pub fn new(sentence: impl Into<String>) -> Self {
+        Self(sentence.into())
+    }
+}
+
+/// The store could not answer. It says nothing about who is logged in: a caller answers 503, never 401.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing}")]
+pub struct StoreError {
+    doing: String,
+    source: Option<Source>,
+}
+
+impl StoreError {
+    /// The store failed while `doing` something ("reading a session"), for the reason `source`.
+    pub fn new(doing: impl Into<String>, source: impl Into<Source>) -> Self {
+        Self { doing: doing.into(), source: Some(source.into()) }
+    }
+
+    /// The store cannot be trusted to answer, and this sentence says why.
+    pub fn unavailable(why: impl Into<String>) -> Self {
+        Self { doing: why.into(), source: None }
+    }
+}
+
+/// Why Lockjar could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The settings contradict each other.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The store could not be opened.
+    #[error("the store could not be opened: {0}")]
+    Store(#[from] StoreError),
+    /// The threads that hash passwords could not be started.
+    #[error("the password threads could not be started")]
+    Threads(#[source] std::io::Error),
+}
+
+/// What is wrong with one field of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The field's name as the request spells it.
+    pub field: &'static str,
+    /// A stable name for the kind of problem, such as `username_taken`.
+    pub code: &'static str,
+    /// What is wrong and what to change, for people.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem with `field`.
+    pub fn new(field: &'static str, code: &'static str, message: impl Into<String>) -> Self {
+        Self { field, code, message: message.into() }
+    }
+
+    /// The problem that a password policy found, on the field that carried the password.
+    pub(crate) fn password(field: &'static str, problem: &PasswordProblem) -> Self {
+        Self::new(field, problem.code(), problem.to_string())
+    }
+}
+
+/// Why a verb did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Unknown user, wrong password, or an account that may not log in. It does not say which.
+    #[error("Invalid credentials")]
+    InvalidCredentials,
+    /// No session, or one that has ended.
+    #[error("Not authenticated")]
+    NotAuthenticated,
+    /// The session's cookie came more than once with different values; neither is believed.
+    #[error("The session cookie was sent twice with different values")]
+    DuplicateCookie,
+    /// The name belongs to another account.
+    #[error("That username is taken")]
+    UsernameTaken,
+    /// A value breaks a rule; each [`Problem`] names its field and says what to change.
+    #[error("{}", .0.first().map_or("Invalid input", |problem| problem.message.as_str()))]
+    Invalid(Vec<Problem>),
+    /// There is no such thing, or it is somebody else's.
+    #[error("Not Found")]
+    NotFound,
+    /// As many passwords are being hashed as this machine can; try again after the time given.
+    #[error("Too many log-ins at once; try again in a moment")]
+    Overloaded {
+        /// When it is worth trying again.
+        retry_after: Duration,
+    },
+    /// The store could not answer. Nobody was logged out, and it is not known whether anything was written.
+    #[error("Temporarily unavailable")]
+    Unavailable(#[source] StoreError),
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error)
+    }
+}

@@ -1,0 +1,221 @@
+//! Argon2id (RFC 9106) in memory that the caller keeps: fresh blocks for every hash cost up to twice as much, by the
+//! page faults alone.
+
+use argon2::password_hash::phc::{self, ParamsString};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+use super::{Password, PasswordHash};
+use crate::error::ConfigError;
+use crate::id::random;
+
+const SALT_BYTES: usize = 16;
+const HASH_BYTES: usize = 32;
+/// A stored hash that asks for more than this is refused rather than computed: 1 GiB·passes.
+const MAX_COST: u64 = 1024 * 1024;
+
+/// What a hash costs. The default is OWASP's and ASVS 5.0's minimum for Argon2id: 19,456 KiB, 2 passes, 1 lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Argon2Params {
+    /// Memory in KiB.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub passes: u32,
+}
+
+impl Default for Argon2Params {
+    fn default() -> Self {
+        Self { memory_kib: 19_456, passes: 2 }
+    }
+}
+
+impl Argon2Params {
+    /// Refuses what Argon2 cannot compute.
+    pub(crate) fn check(self) -> Result<(), ConfigError> {
+        if self.params().is_none() || self.cost() > MAX_COST {
+            return Err(ConfigError::new(
+                "the Argon2 parameters are out of range: use 8 KiB or more and at most 1 GiB·passes in all",
+            ));
+        }
+        Ok(())
+    }
+
+    fn params(self) -> Option<Params> {
+        Params::new(self.memory_kib, self.passes, 1, Some(HASH_BYTES)).ok()
+    }
+
+    /// Time is proportional to the blocks that are filled.
+    fn cost(self) -> u64 {
+        u64::from(self.memory_kib) * u64::from(self.passes)
+    }
+
+    /// The hash that takes as long as this one takes longer than `done`: none if it does not.
+    fn remainder(self, done: u64) -> Option<Self> {
+        let memory = self.cost().checked_sub(done)? / u64::from(self.passes);
+        let memory_kib = u32::try_from(memory).ok().filter(|kib| *kib >= Params::MIN_M_COST)?;
+        Some(Self { memory_kib, ..self })
+    }
+}
+
+/// Blocks that are kept from one hash to the next.
+#[derive(Default)]
+pub(crate) struct Memory(Vec<Block>);
+
+impl Memory {
+    /// Gives the blocks back to the operating system.
+    pub(crate) fn free(&mut self) {
+        self.0 = Vec::new();
+    }
+
+    fn blocks(&mut self, count: usize) -> &mut [Block] {
+        if self.0.len() < count {
+            self.0.resize(count, Block::default());
+        }
+        &mut self.0[..count]
+    }
+
+    fn compute(&mut self, params: Params, password: &Password, salt: &[u8], out: &mut [u8]) -> Result<(), argon2::Error> {
+        let blocks = self.blocks(params.block_count());
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+            .hash_password_into_with_memory(password.as_str().as_bytes(), salt, out, blocks)
+    }
+
+    /// Hashes a password under a new random salt. `None` only where [`Argon2Params::check`] would have refused.
+    pub(crate) fn hash(&mut self, params: Argon2Params, password: &Password) -> Option<PasswordHash> {
+        let salt: [u8; SALT_BYTES] = random();
+        let mut out = [0; HASH_BYTES];
+        let params = params.params()?;
+        self.compute(params.clone(), password, &salt, &mut out).ok()?;
+        let phc = phc::PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(&params).ok()?,
+            salt: Some(phc::Salt::new(&salt).ok()?),
+            hash: Some(phc::Output::new(&out).ok()?),
+        };
+        out.zeroize();
+        Some(PasswordHash(phc.to_string()))
+    }
+
+    /// Compares a password with a stored hash. Where the stored hash is cheaper than today's parameters the difference
+    /// is worked off too, so that time does not tell an old account from one that does not exist (Django's
+    /// CVE-2025-13473); without a stored hash the whole of it is.
+    pub(crate) fn verify(&mut self, today: Argon2Params, password: &Password, stored: Option<&PasswordHash>) -> Verdict {
+        let known = stored.and_then(|hash| Stored::parse(hash.as_phc()));
+        let verdict = known.as_ref().map_or(Verdict::Wrong, |stored| stored.verify(self, today, password));
+        let done = known.map_or(0, |stored| stored.cost());
+        if let Some(params) = today.remainder(done).and_then(Argon2Params::params) {
+            let mut out = [0; HASH_BYTES];
+            // Nothing depends on the result; the time it took is the point.
+            let _ = self.compute(params, password, &[0; SALT_BYTES], &mut out);
+        }
+        verdict
+    }
+}
+
+/// What comparing a password with a hash says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Another password, or no hash to compare with.
+    Wrong,
+    /// The right password.
+    Right,
+    /// The right password under a hash that is weaker than today's.
+    RightButWeak,
+}
+
+struct Stored {
+    params: Params,
+    salt: phc::Salt,
+    hash: phc::Output,
+}
+
+impl Stored {
+    /// `None` for anything but an Argon2id hash of a bearable cost.
+    fn parse(text: &str) -> Option<Self> {
+        let phc = phc::PasswordHash::new(text).ok()?;
+        if phc.algorithm != Algorithm::Argon2id.ident() || phc.version != Some(Version::V0x13.into()) {
+            return None;
+        }
+        let stored = Self { params: Params::try_from(&phc).ok()?, salt: phc.salt?, hash: phc.hash? };
+        (stored.cost() <= MAX_COST).then_some(stored)
+    }
+
+    fn cost(&self) -> u64 {
+        u64::from(self.params.m_cost()) * u64::from(self.params.t_cost())
+    }
+
+    fn verify(&self, memory: &mut Memory, today: Argon2Params, password: &Password) -> Verdict {
+        let mut out = vec![0; self.hash.len()];
+        let computed = memory.compute(self.params.clone(), password, &self.salt, &mut out).is_ok();
+        let equal: bool = out.ct_eq(self.hash.as_bytes()).into();
+        out.zeroize();
+        match computed && equal {
+            false => Verdict::Wrong,
+            true if self.is_weaker_than(today) => Verdict::RightButWeak,
+            true => Verdict::Right,
+        }
+    }
+
+    fn is_weaker_than(&self, today: Argon2Params) -> bool {
+        self.params.m_cost() < today.memory_kib || self.params.t_cost() < today.passes || self.hash.len() < HASH_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHEAP: Argon2Params = Argon2Params { memory_kib: 64, passes: 1 };
+    const TODAY: Argon2Params = Argon2Params { memory_kib: 128, passes: 2 };
+
+    #[test]
+    fn a_hash_is_a_phc_string_that_verifies() {
+        let mut memory = Memory::default();
+        let hash = memory.hash(Argon2Params::default(), &Password::new("tr\u{e8}s bien")).unwrap();
+        assert!(hash.as_phc().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.as_phc());
+        let verdict = memory.verify(Argon2Params::default(), &Password::new("tre\u{300}s bien"), Some(&hash));
+        assert_eq!(verdict, Verdict::Right);
+    }
+
+    #[test]
+    fn the_same_password_never_hashes_the_same() {
+        let (mut memory, password) = (Memory::default(), Password::new("x"));
+        assert_ne!(memory.hash(CHEAP, &password), memory.hash(CHEAP, &password));
+    }
+
+    #[test]
+    fn a_wrong_password_and_a_missing_hash_are_the_same_answer() {
+        let mut memory = Memory::default();
+        let hash = memory.hash(TODAY, &Password::new("right")).unwrap();
+        assert_eq!(memory.verify(TODAY, &Password::new("wrong"), Some(&hash)), Verdict::Wrong);
+        assert_eq!(memory.verify(TODAY, &Password::new("wrong"), None), Verdict::Wrong);
+    }
+
+    #[test]
+    fn a_weaker_hash_is_said_to_be_weak() {
+        let mut memory = Memory::default();
+        let hash = memory.hash(CHEAP, &Password::new("right")).unwrap();
+        assert_eq!(memory.verify(TODAY, &Password::new("right"), Some(&hash)), Verdict::RightButWeak);
+        assert_eq!(memory.verify(CHEAP, &Password::new("right"), Some(&hash)), Verdict::Right);
+    }
+
+    #[test]
+    fn an_old_hash_an_unknown_user_and_todays_hash_cost_the_same() {
+        assert_eq!(TODAY.remainder(TODAY.cost()), None);
+        assert_eq!(TODAY.remainder(0), Some(TODAY));
+        let rest = TODAY.remainder(CHEAP.cost()).unwrap();
+        assert_eq!(rest.cost() + CHEAP.cost(), TODAY.cost());
+    }
+
+    #[test]
+    fn a_stored_hash_that_would_exhaust_the_machine_is_not_computed() {
+        let dear = "$argon2id$v=19$m=4194304,t=9,p=1$c29tZXNhbHRzYWx0$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI";
+        assert!(Stored::parse(dear).is_none());
+        assert!(Stored::parse(&dear.replace("4194304,t=9", "64,t=1")).is_some());
+        for bad in ["", "plain", "$argon2i$v=19$m=64,t=1,p=1$c29tZXNhbHRzYWx0$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI"] {
+            assert!(Stored::parse(bad).is_none(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! What Lockjar asks of a database: three small traits, one for each noun. [`Store`] is all three.
+//!
+//! # The contract
+//!
+//! - Every method is one transaction: it happened or it did not, and when it answers `Ok` it survives a crash.
+//! - **Not found is not an error.** [`StoreError`] means that the store could not answer; it is told to the user as 503.
+//! - Nothing brings a row back: only [`Users::create`], [`Users::set_password`] and [`Sessions::open`] insert, always
+//!   under an id that is new; [`Sessions::touch`] updates a row that exists and does nothing otherwise.
+//! - A session is *live* while its row exists, its epoch is its user's, and its user is not disabled. Whether it has
+//!   expired is for the caller to say, who has the clock and the limits.
+//! - Whatever ends sessions writes [`Change`]s in the same transaction; [`Feed::beat`] reads them in order and misses
+//!   none.
+//! - Secrets arrive hashed. A store never sees a token or a password.
+//!
+//! The module `conformance` (feature of that name) turns these sentences into tests that any store can run.
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+use async_trait::async_trait;
+
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::id::{SessionId, UserId};
+use crate::password::PasswordHash;
+use crate::session::{NewSession, Session};
+use crate::token::{HashedSecret, PlainToken};
+use crate::user::{User, Username};
+
+/// What a store's methods answer.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// A user's generation. It goes up whenever all of the user's sessions end at once.
+pub type Epoch = i64;
+
+/// An account about to be made. Its epoch is 0.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// A new random id.
+    pub id: UserId,
+    /// The name; its [key](Username::key) must be unique.
+    pub name: Username,
+    /// An address that nobody has confirmed.
+    pub email: Option<String>,
+    /// The hashed password.
+    pub hash: PasswordHash,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// What a log-in is decided on, read in one row.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// Whose.
+    pub user: User,
+    /// The stored hash.
+    pub hash: PasswordHash,
+    /// The epoch that the hash belongs to.
+    pub epoch: Epoch,
+}
+
+/// A live session, with all that a request wants to know.
+#[derive(Clone, Debug)]
+pub struct LiveSession {
+    /// The session.
+    pub session: Session,
+    /// The hash that a presented secret must match.
+    pub secret: HashedSecret,
+    /// Its user.
+    pub user: User,
+}
+
+/// On whose authority an account is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The user's, through this session, which must be live in the transaction that writes.
+    Session(SessionId),
+    /// The operator's.
+    Operator,
+}
+
+/// Which of a user's sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// This one.
+    One(SessionId),
+    /// All but this one, log-ins in flight included: the epoch goes up, and this session with it.
+    AllBut(SessionId),
+    /// All, log-ins in flight included: the epoch goes up.
+    All,
+}
+
+/// How a change to an account ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done, and these sessions ended with it.
+    Done(Vec<SessionId>),
+    /// The authority had ended; nothing was written.
+    NoAuthority,
+    /// There is no such user, or the user has no such session; nothing was written.
+    NotFound,
+}
+
+/// A new password.
+#[derive(Clone, Debug)]
+pub struct PasswordChange {
+    /// Whose.
+    pub user: UserId,
+    /// On whose authority.
+    pub by: By,
+    /// The epoch at which the old password was checked; `None` where the operator did not need it.
+    pub epoch: Option<Epoch>,
+    /// The new hash.
+    pub hash: PasswordHash,
+    /// The session that takes the place of all others.
+    pub session: Option<NewSession>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// A log-in about to become a session.
+#[derive(Clone, Debug)]
+pub struct NewLogIn {
+    /// The new session.
+    pub new: NewSession,
+    /// The epoch at which the password was checked.
+    pub epoch: Epoch,
+    /// The token that the browser presented; its session ends if the secret is right.
+    pub replaces: Option<PlainToken>,
+    /// Sessions that the user may have, this one included. The oldest make way.
+    pub per_user: u32,
+}
+
+/// Accounts.
+#[async_trait]
+pub trait Users: Send + Sync {
+    /// Makes an account, and its first session with it. `false`, with nothing written, where the name's key is taken.
+    async fn create(&self, user: &NewUser, session: Option<&NewSession>) -> Result<bool>;
+
+    /// The account whose name has this key.
+    async fn by_name(&self, key: &str) -> Result<Option<Credentials>>;
+
+    /// The account with this id.
+    async fn by_id(&self, user: UserId) -> Result<Option<Credentials>>;
+
+    /// All accounts, by name.
+    async fn list(&self) -> Result<Vec<User>>;
+
+    /// Puts a stronger hash of the same password in place of `old`, only while `old` is still there. Ends nothing.
+    async fn rehash(&self, user: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool>;
+
+    /// Sets a password only while the authority is live and the epoch is the one given; raises the epoch, ends every
+    /// session and opens the given one. [`Outcome::NoAuthority`] where the epoch has moved.
+    async fn set_password(&self, change: &PasswordChange) -> Result<Outcome>;
+
+    /// Disables an account, which raises its epoch and ends its sessions, or enables it again.
+    async fn set_disabled(&self, user: UserId, disabled: bool, now: Timestamp) -> Result<Outcome>;
+
+    /// Deletes an account and its sessions.
+    async fn delete(&self, user: UserId, now: Timestamp) -> Result<Outcome>;
+}
+
+/// Sessions.
+#[async_trait]
+pub trait Sessions: Send + Sync {
+    /// Opens a session only while the user's epoch is the one given and the user is not disabled; ends the one it
+    /// replaces and the oldest above the limit. [`Outcome::NoAuthority`] where the epoch has moved.
+    async fn open(&self, log_in: &NewLogIn) -> Result<Outcome>;
+
+    /// The session, if it is live.
+    async fn live(&self, session: SessionId) -> Result<Option<LiveSession>>;
+
+    /// A user's live sessions, the last used first.
+    async fn of_user(&self, user: UserId) -> Result<Vec<Session>>;
+
+    /// Notes when sessions were last used: each only if it exists, and only if that is later than what is there.
+    async fn touch(&self, seen: &[(SessionId, Timestamp)]) -> Result<()>;
+
+    /// Ends sessions of `user`. Checks the authority in the transaction that writes.
+    async fn end(&self, user: UserId, which: Which, by: By, now: Timestamp) -> Result<Outcome>;
+
+    /// The user of a session, live or not.
+    async fn owner(&self, session: SessionId) -> Result<Option<UserId>>;
+
+    /// Deletes what has expired and old change rows; answers how many sessions went.
+    async fn sweep(&self, now: Timestamp, idle: std::time::Duration) -> Result<u64>;
+}
+
+/// Something that a cache must forget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// This session ended.
+    Session(SessionId),
+    /// All that is known of this user may be outdated.
+    User(UserId),
+}
+
+/// How far a node has read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor(pub i64);
+
+/// What happened since the last beat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beat {
+    /// Where the next beat goes on.
+    pub cursor: Cursor,
+    /// The changes in order; `None` where rows may be missing, so that a cache must forget everything.
+    pub changes: Option<Vec<Change>>,
+}
+
+/// The change feed: how a process learns what another has ended.
+#[async_trait]
+pub trait Feed: Send + Sync {
+    /// Reads what came after `cursor`; without one, where the feed ends now. It fails where the store cannot be read or
+    /// is no longer the one that was opened: its answer is what makes a cache believable.
+    async fn beat(&self, cursor: Option<Cursor>) -> Result<Beat>;
+}
+
+/// A whole store.
+#[async_trait]
+pub trait Store: Users + Sessions + Feed + 'static {
+    /// Finishes what is under way and lets go of the database.
+    async fn close(&self);
+}

@@ -1,0 +1,149 @@
+//! The store on an embedded SQLite file: write-ahead log, `synchronous=FULL`, one writer.
+//!
+//! Every commit is on disk before it is answered. Readers never wait for the writer. Another process on the same file,
+//! such as the command line while the server runs, is a node like any other: it writes to the change feed, which this
+//! one reads several times a second.
+
+mod feed;
+mod rows;
+mod sessions;
+mod users;
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Sqlite, Transaction};
+
+use super::{Result, Store};
+use crate::error::StoreError;
+use feed::FileId;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// How long a statement waits for another process's lock, and a caller for a connection, before it is told no.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Readers that work at once.
+const READERS: u32 = 4;
+
+/// A SQLite file.
+pub struct SqliteStore {
+    /// The one connection that writes: SQLite has one writer, and queueing here is fairer than its lock.
+    writer: SqlitePool,
+    readers: SqlitePool,
+    /// A connection of its own, so that a herd of reads cannot delay the news of a revocation.
+    feed: tokio::sync::Mutex<feed::FeedReader>,
+    path: PathBuf,
+    file: FileId,
+}
+
+impl SqliteStore {
+    /// Opens `sqlite://FILE`, makes the file (mode 0600) if there is none, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, is no database, or was written by a newer Lockjar.
+    pub async fn open(url: &str) -> Result<Self> {
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(|error| StoreError::new(format!("{url:?} is not of the form sqlite://FILE"), error))?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(PATIENCE);
+        let path = options.get_filename().to_path_buf();
+        create_private(&path)?;
+        let writer = pool(1, options.clone()).await?;
+        MIGRATIONS.run(&writer).await.map_err(migration_error)?;
+        let reading = options.pragma("query_only", "ON");
+        let readers = pool(READERS, reading.clone()).await?;
+        let feed = tokio::sync::Mutex::new(feed::FeedReader::connect(reading).await?);
+        Ok(Self { writer, readers, feed, file: FileId::of(&path)?, path })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes a consistent copy to a new file (mode 0600), while others read and write.
+    ///
+    /// # Errors
+    /// When `target` exists or cannot be written.
+    pub async fn backup(&self, target: &Path) -> Result<()> {
+        let doing = || format!("writing the backup {}", target.display());
+        private_options().create_new(true).open(target).map_err(|error| StoreError::new(doing(), error))?;
+        // SQLite fills an empty file and refuses any other.
+        let copied = sqlx::query("VACUUM INTO ?").bind(target.to_string_lossy()).execute(&self.writer).await;
+        copied.map(drop).map_err(|error| {
+            let _ = std::fs::remove_file(target);
+            StoreError::new(doing(), error)
+        })
+    }
+
+    /// Begins a transaction that holds the write lock from the start, so that what it reads stays true until it commits.
+    async fn begin(&self, doing: &'static str) -> Result<Transaction<'static, Sqlite>> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.doing(doing)
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool> {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(PATIENCE)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options)
+        .await
+        .doing("opening the database file")
+}
+
+/// The database holds password hashes: nobody but its owner has business with it. SQLite gives its side files the
+/// mode of the main one.
+fn create_private(path: &Path) -> Result<()> {
+    let opened = private_options().create(true).truncate(false).open(path);
+    opened.map(drop).map_err(|error| StoreError::new(format!("opening {}", path.display()), error))
+}
+
+fn private_options() -> std::fs::OpenOptions {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+fn migration_error(error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::VersionMissing(version) => StoreError::unavailable(format!(
+            "the database has schema version {version}, which a newer Lockjar wrote: run that version or a later one"
+        )),
+        other => StoreError::new("bringing the database's schema up to date", other),
+    }
+}
+
+/// Says what was being done when SQLite failed.
+trait Doing<T> {
+    fn doing(self, what: &'static str) -> Result<T>;
+}
+
+impl<T> Doing<T> for sqlx::Result<T> {
+    fn doing(self, what: &'static str) -> Result<T> {
+        self.map_err(|error| StoreError::new(what, error))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! Rows as SQL gives them, and what they mean.
+
+use sqlx::{FromRow, Sqlite, Transaction};
+
+use super::Doing;
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::id::{SessionId, UserId};
+use crate::password::PasswordHash;
+use crate::session::{NewSession, Session};
+use crate::store::{By, Change, Credentials, Epoch, LiveSession, Result};
+use crate::token::HashedSecret;
+use crate::user::User;
+
+#[derive(FromRow)]
+pub(super) struct UserRow {
+    pub(super) user_id: Vec<u8>,
+    username: String,
+    email: Option<String>,
+    password_hash: String,
+    user_epoch: Epoch,
+    user_created_at: i64,
+    disabled_at: Option<i64>,
+}
+
+impl UserRow {
+    pub(super) fn user(self) -> Result<User> {
+        self.credentials().map(|credentials| credentials.user)
+    }
+
+    pub(super) fn credentials(self) -> Result<Credentials> {
+        let user = User {
+            id: UserId::from_bytes(bytes(&self.user_id)?),
+            username: self.username,
+            email: self.email,
+            created_at: Timestamp::from_millis(self.user_created_at),
+            disabled_at: self.disabled_at.map(Timestamp::from_millis),
+        };
+        Ok(Credentials { user, hash: PasswordHash::from_phc(self.password_hash), epoch: self.user_epoch })
+    }
+}
+
+#[derive(FromRow)]
+pub(super) struct SessionRow {
+    id: Vec<u8>,
+    user_id: Vec<u8>,
+    secret_hash: Vec<u8>,
+    created_at: i64,
+    last_seen_at: i64,
+    expires_at: i64,
+    remember: bool,
+    user_agent: Option<String>,
+}
+
+impl SessionRow {
+    pub(super) fn session(self) -> Result<Session> {
+        Ok(Session {
+            id: SessionId::from_bytes(bytes(&self.id)?),
+            user: UserId::from_bytes(bytes(&self.user_id)?),
+            created_at: Timestamp::from_millis(self.created_at),
+            last_seen_at: Timestamp::from_millis(self.last_seen_at),
+            expires_at: Timestamp::from_millis(self.expires_at),
+            remember: self.remember,
+            user_agent: self.user_agent,
+        })
+    }
+}
+
+#[derive(FromRow)]
+pub(super) struct LiveRow {
+    #[sqlx(flatten)]
+    session: SessionRow,
+    #[sqlx(flatten)]
+    user: UserRow,
+}
+
+impl LiveRow {
+    pub(super) fn live(self) -> Result<LiveSession> {
+        let secret = HashedSecret::from_bytes(bytes(&self.session.secret_hash)?);
+        Ok(LiveSession { secret, session: self.session.session()?, user: self.user.user()? })
+    }
+}
+
+/// A column of fixed length. The schema checks it, so another length means that the file was damaged.
+pub(super) fn bytes<const N: usize>(column: &[u8]) -> Result<[u8; N]> {
+    column.try_into().map_err(|_| StoreError::unavailable("a row of the database has a column of the wrong length"))
+}
+
+pub(super) fn session_ids(rows: Vec<(Vec<u8>,)>) -> Result<Vec<SessionId>> {
+    rows.iter().map(|(id,)| bytes(id).map(SessionId::from_bytes)).collect()
+}
+
+/// Inserts a session under the user's epoch of this moment.
+pub(super) async fn insert_session(tx: &mut Transaction<'_, Sqlite>, new: &NewSession, epoch: Epoch) -> Result<()> {
+    let session = &new.session;
+    sqlx::query(
+        "INSERT INTO sessions
+             (id, user_id, epoch, secret_hash, created_at, last_seen_at, expires_at, remember, user_agent)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(session.id.as_bytes().as_slice())
+    .bind(session.user.as_bytes().as_slice())
+    .bind(epoch)
+    .bind(new.secret.as_bytes().as_slice())
+    .bind(session.created_at.as_millis())
+    .bind(session.last_seen_at.as_millis())
+    .bind(session.expires_at.as_millis())
+    .bind(session.remember)
+    .bind(&session.user_agent)
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+    .doing("writing a session")
+}
+
+/// Whether the authority still stands, asked inside the transaction that is about to use it.
+pub(super) async fn has_authority(tx: &mut Transaction<'_, Sqlite>, user: UserId, by: By) -> Result<bool> {
+    let By::Session(session) = by else { return Ok(true) };
+    let live: Option<(i64,)> = sqlx::query_as(
+        "SELECT 1 FROM sessions JOIN users ON users.id = sessions.user_id AND users.epoch = sessions.epoch
+         WHERE sessions.id = ? AND users.id = ? AND users.disabled_at IS NULL",
+    )
+    .bind(session.as_bytes().as_slice())
+    .bind(user.as_bytes().as_slice())
+    .fetch_optional(&mut **tx)
+    .await
+    .doing("checking the authority for a change")?;
+    Ok(live.is_some())
+}
+
+/// Tells every process on this file what to forget, in the transaction that made it so.
+pub(super) async fn announce(tx: &mut Transaction<'_, Sqlite>, change: Change, now: Timestamp) -> Result<()> {
+    let (session, user) = match change {
+        Change::Session(id) => (Some(*id.as_bytes()), None),
+        Change::User(id) => (None, Some(*id.as_bytes())),
+    };
+    sqlx::query("INSERT INTO changes (session_id, user_id, at) VALUES (?, ?, ?)")
+        .bind(session.as_ref().map(<[u8; 16]>::as_slice))
+        .bind(user.as_ref().map(<[u8; 16]>::as_slice))
+        .bind(now.as_millis())
+        .execute(&mut **tx)
+        .await
+        .map(drop)
+        .doing("writing to the change feed")
+}
