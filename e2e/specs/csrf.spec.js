@@ -1,0 +1,160 @@
+// Another site, and another port of localhost, act in the victim's browser.
+import { newPerson, signUp, whoIs } from '../support/people.js';
+import { expect, test } from '../support/test.js';
+
+const PLACES = { 'another site': 'crossSite', 'another port of localhost': 'sameSite' };
+
+/** Opens the attacker's page and waits until its request was answered; returns the answer's status. */
+async function attack(page, from, by, target, fields = {}) {
+  const query = new URLSearchParams({ by, target, fields: JSON.stringify(fields) });
+  const answer = page.waitForResponse(
+    (response) => response.url() === target && response.request().method() === 'POST',
+  );
+  await page.goto(`${from}/?${query}`, { waitUntil: 'commit' });
+  const status = (await answer).status();
+  await page.waitForLoadState();
+  return status;
+}
+
+/** The requests that would harm a victim who is logged in. */
+const harmsOf = ({ username, password }, session, other) => [
+  ['/logout'],
+  ['/logout/all'],
+  ['/logout/others'],
+  [`/sessions/${session}/revoke`],
+  ['/password', { current_password: password, new_password: 'the one the attacker knows' }],
+  ['/login', other],
+  ['/register', { ...newPerson() }],
+];
+
+for (const [place, key] of Object.entries(PLACES)) {
+  for (const by of ['form', 'fetch']) {
+    test(`a ${by} on ${place} changes nothing for a victim who is logged in`, async ({
+      page,
+      newDevice,
+      lockjar,
+      attacker,
+    }) => {
+      const other = await signUp(await newDevice());
+      const victim = await signUp(page);
+      const sessions = async () => (await (await page.request.get('/sessions')).json()).sessions;
+      const before = await sessions();
+
+      for (const [path, fields] of harmsOf(victim, before[0].id, other)) {
+        expect(await attack(page, attacker[key], by, lockjar.url + path, fields), path).toBe(403);
+        expect(await whoIs(page), path).toBe(victim.username);
+      }
+      expect((await sessions()).map(({ id }) => id)).toEqual(before.map(({ id }) => id));
+      const login = await (await newDevice()).request.post('/login', { form: victim });
+      expect(login.status()).toBe(200);
+    });
+
+    test(`a ${by} on ${place} logs nobody in`, async ({ page, context, newDevice, lockjar, attacker }) => {
+      const other = await signUp(await newDevice());
+      for (const [path, fields] of [['/login', other], ['/register', newPerson()]]) {
+        expect(await attack(page, attacker[key], by, lockjar.url + path, fields), path).toBe(403);
+        expect(await whoIs(page), path).toBeNull();
+      }
+      expect(await context.cookies(lockjar.url)).toEqual([]);
+    });
+  }
+
+  test(`a refusal on ${place} names both origins`, async ({ page, lockjar, attacker }) => {
+    await attack(page, attacker[key], 'form', `${lockjar.url}/logout`);
+    await expect(page.locator('body')).toContainText(attacker[key]);
+    await expect(page.locator('body')).toContainText(lockjar.url);
+  });
+
+  test(`a script on ${place} cannot read or delete a session`, async ({ page, lockjar, attacker }) => {
+    const victim = await signUp(page);
+    const [{ id }] = (await (await page.request.get('/sessions')).json()).sessions;
+    await page.goto(`${attacker[key]}/nothing`);
+    const outcomes = await page.evaluate(
+      async ([url, session]) => {
+        const blocked = (request) => request.then(() => 'answered', () => 'blocked');
+        return [
+          await blocked(fetch(`${url}/me`, { credentials: 'include' })),
+          await blocked(fetch(`${url}/sessions/${session}`, { method: 'DELETE', credentials: 'include' })),
+          await blocked(fetch(`${url}/logout`, { method: 'POST', credentials: 'include', headers: { 'X-A': 'b' } })),
+        ];
+      },
+      [lockjar.url, id],
+    );
+    expect(outcomes).toEqual(['blocked', 'blocked', 'blocked']);
+    expect(await whoIs(page)).toBe(victim.username);
+  });
+
+  test(`a frame on ${place} shows nothing`, async ({ page, lockjar, attacker }) => {
+    const victim = await signUp(page);
+    await page.goto(`${attacker[key]}/nothing`);
+    await page.evaluate((url) => {
+      document.body.append(Object.assign(document.createElement('iframe'), { src: `${url}/account` }));
+    }, lockjar.url);
+    const frame = page.frameLocator('iframe');
+    await expect.poll(() => page.frames().length).toBe(2);
+    await expect(frame.getByText(victim.username)).toHaveCount(0);
+  });
+}
+
+test('a link from another site finds the victim still logged in', async ({ page, lockjar, attacker }) => {
+  const victim = await signUp(page);
+  await page.goto(`${attacker.crossSite}/nothing`);
+  await page.evaluate((url) => (location.href = url), `${lockjar.url}/account`);
+  await expect(page.getByRole('heading', { name: victim.username })).toBeVisible();
+});
+
+for (const host of ['127.0.0.1', 'localhost']) {
+  test(`the page's own forms work when it was opened as ${host}`, async ({ page, lockjar }) => {
+    const own = lockjar.url.replace('localhost', host);
+    const person = newPerson();
+    await page.goto(`${own}/register`);
+    await page.getByLabel('Username').fill(person.username);
+    await page.getByLabel('Password').fill(person.password);
+    await page.getByRole('main').getByRole('button', { name: 'Sign up' }).click();
+    await expect(page).toHaveURL((url) => url.hostname === host && url.pathname === '/account');
+  });
+}
+
+// The control: the very same attacks on an app that relies on SameSite=Lax alone.
+test.describe('where the guard is off', () => {
+  const logIn = (page, url) =>
+    page.request.post(`${url}/login`, { form: { username: 'victim', password: 'old' } });
+  const me = async (page, url) => (await page.request.get(`${url}/me`)).text();
+  const known = { username: 'attacker', password: 'known' };
+
+  for (const [place, key] of Object.entries(PLACES)) {
+    test(`a form on ${place} logs the victim in as the attacker`, async ({ page, attacker, unguarded }) => {
+      const app = unguarded.sameSite;
+      await logIn(page, app);
+      expect(await attack(page, attacker[key], 'form', `${app}/login`, known)).toBe(200);
+      expect(await me(page, app)).toBe('attacker');
+    });
+  }
+
+  for (const by of ['form', 'fetch']) {
+    test(`a ${by} on another port of localhost changes the victim's password`, async ({
+      page,
+      attacker,
+      unguarded,
+    }) => {
+      const app = unguarded.sameSite;
+      await logIn(page, app);
+      const fields = { new_password: 'stolen' };
+      expect(await attack(page, attacker.sameSite, by, `${app}/password`, fields)).toBe(200);
+      expect(unguarded.passwords.get('victim')).toBe('stolen');
+      await attack(page, attacker.sameSite, by, `${app}/logout`);
+      expect(await me(page, app)).toBe('nobody');
+    });
+  }
+
+  test('a form on another site is stopped by Lax alone, which is why ports matter', async ({
+    page,
+    attacker,
+    unguarded,
+  }) => {
+    await logIn(page, unguarded.sameSite);
+    const target = `${unguarded.sameSite}/password`;
+    expect(await attack(page, attacker.crossSite, 'form', target, { new_password: 'stolen' })).toBe(401);
+    expect(unguarded.passwords.get('victim')).toBe('old');
+  });
+});
