@@ -4,6 +4,7 @@
 //! `cargo xtask test PART…` runs the parts named; `cargo xtask tidy` checks the house rules alone.
 
 mod install;
+mod licences;
 mod parts;
 mod run;
 mod tidy;

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::install;
+use crate::licences::licences;
 use crate::run::{Outcome, cargo, output, run};
 use crate::tidy::tidy;
 
@@ -26,6 +27,11 @@ pub(crate) const PARTS: &[Part] = &[
         name: "tidy",
         what: "the house rules hold",
         run: tidy,
+    },
+    Part {
+        name: "licences",
+        what: "every dependency may be passed on",
+        run: licences,
     },
     Part {
         name: "clippy",
