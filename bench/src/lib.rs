@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod callgrind;
 pub mod cpu;
+pub mod filled;
 pub mod http;
 pub mod load;
 pub mod machine;

@@ -1,5 +1,6 @@
 //! The parts of the report, each in a file that holds its bars, its method and its figures.
 
+mod authenticate;
 mod flood;
 mod logins;
 mod protected;
@@ -20,6 +21,8 @@ use crate::{report::Section, servers::Placement};
 pub enum Part {
     /// A protected route, beside the same handler without authentication.
     Protected,
+    /// The session check in process.
+    Authenticate,
     /// Log-ins, beside raw Argon2id.
     Logins,
     /// A protected route while others log in.
@@ -36,6 +39,7 @@ impl Part {
     pub fn measure(self, bench: &Bench) -> Result<Section> {
         match self {
             Self::Protected => protected::measure(bench),
+            Self::Authenticate => authenticate::measure(bench),
             Self::Logins => logins::measure(bench),
             Self::Flood => flood::measure(bench),
             Self::Start => start::measure(bench),
