@@ -13,6 +13,8 @@ pub mod session;
 pub mod store;
 mod token;
 mod user;
+#[cfg(feature = "web")]
+pub mod web;
 
 pub use auth::{Auth, Builder, Client, Operator, SignIn, SignUp, SignedIn};
 pub use current::CurrentUser;

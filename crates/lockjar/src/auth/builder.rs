@@ -36,6 +36,7 @@ pub struct Builder {
     trusted_origins: Vec<String>,
     strict_csrf: bool,
     csrf_off: bool,
+    pages: bool,
     cache_capacity: usize,
     staleness: Duration,
 }
@@ -53,6 +54,7 @@ impl Builder {
             trusted_origins: Vec::new(),
             strict_csrf: false,
             csrf_off: false,
+            pages: true,
             cache_capacity: CACHE_CAPACITY,
             staleness: Duration::from_secs(1),
         }
@@ -106,6 +108,11 @@ impl Builder {
         Self { csrf_off: true, ..self }
     }
 
+    /// Leaves the pages out, for an app that has its own: `GET /login`, `/register` and `/account` are then free.
+    pub fn without_pages(self) -> Self {
+        Self { pages: false, ..self }
+    }
+
     /// Sessions kept in memory at the most. Default: 131,072.
     pub fn cache_capacity(self, sessions: usize) -> Self {
         Self { cache_capacity: sessions, ..self }
@@ -149,6 +156,7 @@ impl Builder {
             csrf: checked.csrf,
             public: checked.public,
             service: self.service,
+            pages: self.pages,
             clock: self.clock,
             store,
         };

@@ -56,6 +56,7 @@ struct Shard {
     sessions: Bounded<SessionId, Arc<Cached>>,
 }
 
+type Users = Bounded<UserId, Arc<User>>;
 type Bounded<K, V> = Cache<K, V, UnitWeighter, DefaultHashBuilder>;
 
 /// The right to insert what is about to be read, as long as nothing is revoked meanwhile.
@@ -66,7 +67,7 @@ pub(crate) struct Ticket {
 
 pub(crate) struct SessionCache {
     shards: Box<[Mutex<Shard>]>,
-    users: Box<[Mutex<Bounded<UserId, Arc<User>>>]>,
+    users: Box<[Mutex<Users>]>,
     /// Off only in the test that shows what happens without it.
     #[cfg(test)]
     pub(crate) guard: std::sync::atomic::AtomicBool,
@@ -139,7 +140,7 @@ impl SessionCache {
         locked(&self.shards[usize::from(id.as_bytes()[0]) % SHARDS])
     }
 
-    fn user_shard(&self, id: UserId) -> MutexGuard<'_, Bounded<UserId, Arc<User>>> {
+    fn user_shard(&self, id: UserId) -> MutexGuard<'_, Users> {
         locked(&self.users[usize::from(id.as_bytes()[0]) % SHARDS])
     }
 

@@ -59,6 +59,7 @@ struct Inner {
     csrf: CsrfPolicy,
     public: PublicUrl,
     service: String,
+    pages: bool,
 }
 
 impl Auth {
@@ -73,7 +74,6 @@ impl Auth {
     }
 
     /// Settings for the address that people open.
-    #[must_use]
     pub fn builder(public_url: &str) -> Builder {
         Builder::new(public_url)
     }
@@ -106,6 +106,12 @@ impl Auth {
     #[must_use]
     pub fn service(&self) -> &str {
         &self.inner.service
+    }
+
+    /// Whether [`mount`](Self::mount) adds the pages.
+    #[must_use]
+    pub fn has_pages(&self) -> bool {
+        self.inner.pages
     }
 
     /// What an operator may do, without anybody's password.

@@ -86,7 +86,7 @@ pub(super) fn bytes<const N: usize>(column: &[u8]) -> Result<[u8; N]> {
     column.try_into().map_err(|_| StoreError::unavailable("a row of the database has a column of the wrong length"))
 }
 
-pub(super) fn session_ids(rows: Vec<(Vec<u8>,)>) -> Result<Vec<SessionId>> {
+pub(super) fn session_ids(rows: &[(Vec<u8>,)]) -> Result<Vec<SessionId>> {
     rows.iter().map(|(id,)| bytes(id).map(SessionId::from_bytes)).collect()
 }
 

@@ -138,18 +138,18 @@ impl Sessions for SqliteStore {
 /// Ends the session that the browser presented, if it knew the secret.
 async fn replaced(tx: &mut Transaction<'_, Sqlite>, token: Option<&PlainToken>) -> Result<Vec<SessionId>> {
     let Some(token) = token else { return Ok(Vec::new()) };
-    let ended = sqlx::query_as("DELETE FROM sessions WHERE id = ? AND secret_hash = ? RETURNING id")
+    let ended: Vec<(Vec<u8>,)> = sqlx::query_as("DELETE FROM sessions WHERE id = ? AND secret_hash = ? RETURNING id")
         .bind(token.id().as_bytes().as_slice())
         .bind(token.hash().as_bytes().as_slice())
         .fetch_all(&mut **tx)
         .await
         .doing("ending the session that a log-in replaces")?;
-    session_ids(ended)
+    session_ids(&ended)
 }
 
 /// Ends the oldest sessions above the limit, never the new one.
 async fn oldest_above(tx: &mut Transaction<'_, Sqlite>, new: &Session, per_user: u32) -> Result<Vec<SessionId>> {
-    let ended = sqlx::query_as(
+    let ended: Vec<(Vec<u8>,)> = sqlx::query_as(
         "DELETE FROM sessions WHERE id IN
              (SELECT id FROM sessions WHERE user_id = ?1 AND id <> ?2
               ORDER BY created_at DESC LIMIT -1 OFFSET ?3) RETURNING id",
@@ -160,7 +160,7 @@ async fn oldest_above(tx: &mut Transaction<'_, Sqlite>, new: &Session, per_user:
     .fetch_all(&mut **tx)
     .await
     .doing("ending the oldest sessions")?;
-    session_ids(ended)
+    session_ids(&ended)
 }
 
 async fn end_one(
@@ -169,7 +169,7 @@ async fn end_one(
     session: SessionId,
     now: Timestamp,
 ) -> Result<Option<Vec<SessionId>>> {
-    let ended = sqlx::query_as("DELETE FROM sessions WHERE id = ? AND user_id = ? RETURNING id")
+    let ended: Vec<(Vec<u8>,)> = sqlx::query_as("DELETE FROM sessions WHERE id = ? AND user_id = ? RETURNING id")
         .bind(session.as_bytes().as_slice())
         .bind(user.as_bytes().as_slice())
         .fetch_all(&mut **tx)
@@ -179,7 +179,7 @@ async fn end_one(
         return Ok(None);
     }
     announce(tx, Change::Session(session), now).await?;
-    session_ids(ended).map(Some)
+    session_ids(&ended).map(Some)
 }
 
 /// The kept session moves to the new epoch; log-ins in flight stay behind in the old one.
@@ -200,12 +200,12 @@ async fn end_all_but(
     if moved.rows_affected() == 0 {
         return Ok(None);
     }
-    let ended = sqlx::query_as("DELETE FROM sessions WHERE user_id = ? AND id <> ? RETURNING id")
+    let ended: Vec<(Vec<u8>,)> = sqlx::query_as("DELETE FROM sessions WHERE user_id = ? AND id <> ? RETURNING id")
         .bind(user.as_bytes().as_slice())
         .bind(kept.as_bytes().as_slice())
         .fetch_all(&mut **tx)
         .await
         .doing("ending an account's other sessions")?;
     announce(tx, Change::User(user), now).await?;
-    session_ids(ended).map(Some)
+    session_ids(&ended).map(Some)
 }

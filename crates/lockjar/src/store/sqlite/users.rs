@@ -165,11 +165,11 @@ pub(super) async fn end_all(
     user: UserId,
     now: Timestamp,
 ) -> std::result::Result<Vec<SessionId>, StoreError> {
-    let ended = sqlx::query_as("DELETE FROM sessions WHERE user_id = ? RETURNING id")
+    let ended: Vec<(Vec<u8>,)> = sqlx::query_as("DELETE FROM sessions WHERE user_id = ? RETURNING id")
         .bind(user.as_bytes().as_slice())
         .fetch_all(&mut **tx)
         .await
         .doing("ending an account's sessions")?;
     announce(tx, Change::User(user), now).await?;
-    session_ids(ended)
+    session_ids(&ended)
 }

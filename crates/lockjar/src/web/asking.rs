@@ -1,0 +1,84 @@
+//! What a request says of itself beside its body.
+
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, Query};
+use axum::response::Response;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode, header};
+
+use super::extract::MountedState;
+use super::pages::Notice;
+use super::{Mounted, answer};
+use crate::auth::Client;
+use crate::cookie::Presented;
+use crate::error::Error;
+use crate::token::PlainToken;
+
+/// Who asks, and for what kind of answer.
+pub(super) struct Asking {
+    pub(super) client: Client,
+    /// A person's browser, which wants a page, or a program, which wants JSON.
+    pub(super) wants_page: bool,
+}
+
+impl<S: MountedState> FromRequestParts<S> for Asking {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let presented = match state.mounted().auth.cookie().read(&parts.headers) {
+            Presented::One(value) => PlainToken::parse(value),
+            Presented::Nothing | Presented::Conflicting => None,
+        };
+        let user_agent = parts.headers.get(header::USER_AGENT);
+        let user_agent = user_agent.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        Ok(Self { client: Client { user_agent, presented }, wants_page: wants_page(&parts.headers) })
+    }
+}
+
+/// Browsers name `text/html` when they open a page or send a form; scripts and programs do not.
+pub(super) fn wants_page(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|kind| kind.trim_start().starts_with("text/html"))
+}
+
+impl Asking {
+    /// What was done: a message for a program, the next page for a browser.
+    pub(super) fn done(&self, message: &str, page: &str) -> Response {
+        match self.wants_page {
+            true => answer::see_other(page),
+            false => answer::message(StatusCode::OK, message),
+        }
+    }
+
+    /// What a verb refused: JSON for a program; for a browser a page, or the way to log in.
+    pub(super) fn refuse(&self, site: &Mounted, error: Error) -> Response {
+        match (self.wants_page, error) {
+            (true, Error::NotAuthenticated) => answer::see_other("/login?next=%2Faccount"),
+            (true, error) => answer::refusal_page(&site.auth, error.into()),
+            (false, error) => answer::error(&error, &site.auth),
+        }
+    }
+}
+
+/// What a page's address may say beside its path. What is malformed says nothing.
+#[derive(Default)]
+pub(super) struct PageQuery {
+    /// Where to go after a log-in; not checked yet.
+    pub(super) next: String,
+    /// What has just happened.
+    pub(super) notice: Option<Notice>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        let pairs: Vec<(String, String)> = Query::try_from_uri(&parts.uri).map(|Query(pairs)| pairs).unwrap_or_default();
+        let value = |name| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        Ok(Self {
+            next: value("next").unwrap_or_default().to_owned(),
+            notice: value("notice").and_then(Notice::from_query),
+        })
+    }
+}

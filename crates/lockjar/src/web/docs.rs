@@ -1,0 +1,64 @@
+//! Swagger UI at `/docs`, from the binary itself and under a Content-Security-Policy of its own: it runs scripts, but
+//! only ours, and talks to nobody else.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Path;
+use axum::response::Response;
+use axum::routing::get;
+use http::{HeaderValue, header};
+use utoipa_swagger_ui::{Config, SwaggerFile};
+
+use super::{Mounted, answer};
+
+const CSP: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+     form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+);
+
+static CONFIG: LazyLock<Arc<Config<'static>>> =
+    LazyLock::new(|| Arc::new(Config::from("/openapi.json").with_credentials(true).try_it_out_enabled(true)));
+
+pub(super) fn routes() -> Router<Mounted> {
+    Router::new()
+        .route("/docs", get(to_index))
+        .route("/docs/", get(index))
+        .route("/docs/{*file}", get(other))
+}
+
+async fn to_index() -> Response {
+    answer::see_other("/docs/")
+}
+
+async fn index() -> Response {
+    file("index.html")
+}
+
+async fn other(Path(name): Path<String>) -> Response {
+    file(&name)
+}
+
+fn file(name: &str) -> Response {
+    match utoipa_swagger_ui::serve(name, Arc::clone(&CONFIG)) {
+        Ok(Some(file)) => found(file),
+        Ok(None) => answer::missing(),
+        Err(error) => {
+            tracing::error!(%error, "a file of Swagger UI could not be served");
+            answer::panicked()
+        }
+    }
+}
+
+fn found(file: SwaggerFile<'_>) -> Response {
+    let mut response = Response::new(Body::from(file.bytes.into_owned()));
+    let headers = response.headers_mut();
+    let kind = HeaderValue::from_str(&file.content_type);
+    headers.insert(header::CONTENT_TYPE, kind.unwrap_or(HeaderValue::from_static("application/octet-stream")));
+    headers.insert(header::CONTENT_SECURITY_POLICY, CSP);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    response
+}

@@ -1,0 +1,84 @@
+//! The OpenAPI 3.1 document, put together from the handlers' annotations.
+
+use std::sync::LazyLock;
+
+use axum::response::Response;
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::openapi::{InfoBuilder, LicenseBuilder};
+use utoipa::ToSchema;
+
+use super::{answer, routes};
+
+static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(|| {
+    let mut document = routes::described();
+    document.info = InfoBuilder::new()
+        .title("Lockjar")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "HttpOnly-cookie authentication. The session's cookie is set by `POST /login` and sent by the browser; no \
+             script can read it, and no body ever holds it. Requests that change something must come from this origin.",
+        ))
+        .license(Some(LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build()))
+        .build();
+    document
+});
+
+/// The document as JSON text, as `GET /openapi.json` answers it.
+#[must_use]
+pub fn openapi_json() -> String {
+    DOCUMENT.to_pretty_json().unwrap_or_default()
+}
+
+pub(super) async fn serve() -> Response {
+    answer::json(StatusCode::OK, &*DOCUMENT)
+}
+
+/// What was done.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Done {
+    /// For people.
+    #[schema(example = "Logged in")]
+    pub(super) message: String,
+}
+
+/// Why a request was refused.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Refused)]
+pub(super) struct RefusedBody {
+    /// For people.
+    #[schema(example = "Not authenticated")]
+    detail: String,
+    /// For programs; stable.
+    #[schema(example = "not_authenticated")]
+    code: String,
+}
+
+/// What is wrong with the fields of a request.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ValidationError)]
+pub(super) struct InvalidBody {
+    /// One entry for each problem.
+    detail: Vec<InvalidField>,
+    /// Always `validation_error`.
+    #[schema(example = "validation_error")]
+    code: String,
+}
+
+/// What is wrong with one field.
+#[derive(Serialize, ToSchema)]
+#[schema(as = InvalidField)]
+pub(super) struct InvalidField {
+    /// The kind of problem; stable.
+    #[serde(rename = "type")]
+    #[schema(example = "missing")]
+    kind: String,
+    /// Where: `body`, then the field's name.
+    #[schema(example = json!(["body", "password"]))]
+    loc: Vec<String>,
+    /// For people.
+    #[schema(example = "Field required")]
+    msg: String,
+    /// What was sent; null for a secret.
+    input: Option<String>,
+}

@@ -1,0 +1,68 @@
+//! The table of contents: every route, and through the handlers' annotations the OpenAPI document.
+
+mod account;
+mod health;
+mod log_in;
+mod log_out;
+mod password;
+mod protected;
+mod register;
+mod sessions;
+
+use axum::Router;
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{Mounted, answer, assets, openapi};
+
+/// What every app gets.
+pub(super) fn account(pages: bool) -> Router<Mounted> {
+    let (api, _) = account_api().split_for_parts();
+    let routes = if pages { api.merge(account_pages()) } else { api };
+    routes.method_not_allowed_fallback(answer::method_not_allowed)
+}
+
+fn account_api() -> OpenApiRouter<Mounted> {
+    OpenApiRouter::new()
+        .routes(routes!(log_in::log_in))
+        .routes(routes!(register::register))
+        .routes(routes!(log_out::log_out))
+        .routes(routes!(log_out::log_out_everywhere))
+        .routes(routes!(log_out::log_out_others))
+        .routes(routes!(account::me))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::revoke))
+        .routes(routes!(sessions::revoke_by_form))
+        .routes(routes!(password::change_password))
+}
+
+fn account_pages() -> Router<Mounted> {
+    Router::new()
+        .route("/login", get(log_in::page))
+        .route("/register", get(register::page))
+        .route("/account", get(account::page))
+        .route("/assets/lockjar.css", get(assets::css))
+        .route("/assets/lockjar.svg", get(assets::icon))
+}
+
+/// What the program adds.
+pub(super) fn program() -> Router<Mounted> {
+    let (api, _) = program_api().split_for_parts();
+    let routes = api.route("/", get(account::welcome)).route("/openapi.json", get(openapi::serve));
+    #[cfg(feature = "docs")]
+    let routes = routes.merge(super::docs::routes());
+    routes.method_not_allowed_fallback(answer::method_not_allowed).fallback(answer::missing_page)
+}
+
+fn program_api() -> OpenApiRouter<Mounted> {
+    OpenApiRouter::new()
+        .routes(routes!(protected::protected))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+}
+
+/// The document that the annotations add up to.
+pub(super) fn described() -> utoipa::openapi::OpenApi {
+    account_api().merge(program_api()).into_openapi()
+}

@@ -1,0 +1,130 @@
+//! `GET /me`, and the pages `/` and `/account`.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::current::CurrentUser;
+use crate::error::Error;
+use crate::session::Session;
+use crate::web::Mounted;
+use crate::web::answer::{self, Refusal};
+use crate::web::asking::PageQuery;
+use crate::web::device;
+use crate::web::extract::Rejection;
+use crate::web::openapi::RefusedBody;
+use crate::web::pages::{Account, FieldError, Link, Notice, SessionRow, Welcome};
+
+/// The account of whoever asks.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Me {
+    /// Never changes.
+    id: String,
+    /// The name as its owner writes it.
+    username: String,
+    /// An address that nobody has confirmed.
+    email: Option<String>,
+    /// RFC 3339, UTC.
+    #[schema(format = DateTime)]
+    created_at: String,
+}
+
+/// Who am I?
+#[utoipa::path(
+    get, path = "/me", tag = "Account",
+    responses(
+        (status = 200, description = "The account", body = Me),
+        (status = 401, description = "Not authenticated", body = RefusedBody),
+        (status = 503, description = "The store cannot answer", body = RefusedBody),
+    ),
+)]
+pub(super) async fn me(user: CurrentUser) -> Response {
+    let me = Me {
+        id: user.id.to_string(),
+        username: user.username.clone(),
+        email: user.email.clone(),
+        created_at: user.created_at.to_string(),
+    };
+    answer::json(StatusCode::OK, &me)
+}
+
+/// The welcome page. It greets whoever is logged in, and says so where that cannot be known.
+pub(super) async fn welcome(
+    State(site): State<Mounted>,
+    user: Result<Option<CurrentUser>, Rejection>,
+    query: PageQuery,
+) -> Response {
+    let user = match user {
+        Ok(user) => user,
+        Err(rejection) => return answer::refusal_page(&site.auth, rejection.into_error().into()),
+    };
+    let links = [Link { href: "/protected", text: "/protected" }, Link { href: "/docs/", text: "API" }];
+    let shown = if cfg!(feature = "docs") { &links[..] } else { &links[..1] };
+    let chrome = answer::chrome(&site.auth, user.as_ref().map(|user| user.username.as_str()));
+    answer::page(StatusCode::OK, &Welcome { chrome, notice: query.notice, links: shown })
+}
+
+/// The account's page, or the way to log in.
+pub(super) async fn page(
+    State(site): State<Mounted>,
+    user: Result<CurrentUser, Rejection>,
+    query: PageQuery,
+) -> Response {
+    let user = match user.map_err(Rejection::into_error) {
+        Ok(user) => user,
+        Err(Error::NotAuthenticated) => return answer::see_other("/login?next=%2Faccount"),
+        Err(error) => return answer::refusal_page(&site.auth, error.into()),
+    };
+    show(&site, &user, StatusCode::OK, query.notice, None, Vec::new()).await
+}
+
+/// The account's page with what was wrong with the password form.
+pub(super) async fn refused_page(site: &Mounted, user: &CurrentUser, refusal: Refusal) -> Response {
+    let (status, headers) = (refusal.status(), refusal.headers(&site.auth));
+    let (error, errors) = refusal.into_page();
+    let mut response = show(site, user, status, None, error, errors).await;
+    response.headers_mut().extend(headers);
+    response
+}
+
+async fn show(
+    site: &Mounted,
+    user: &CurrentUser,
+    status: StatusCode,
+    notice: Option<Notice>,
+    error: Option<String>,
+    errors: Vec<FieldError>,
+) -> Response {
+    let sessions = match site.auth.sessions(user).await {
+        Ok(sessions) => sessions,
+        Err(error) => return answer::refusal_page(&site.auth, error.into()),
+    };
+    let page = Account {
+        chrome: answer::chrome(&site.auth, Some(&user.username)),
+        sessions: sessions.iter().map(|session| row(session, user)).collect(),
+        notice,
+        errors,
+        error,
+        min_length: site.auth.password_policy().shortest(),
+    };
+    answer::page(status, &page)
+}
+
+fn row(session: &Session, user: &CurrentUser) -> SessionRow {
+    SessionRow {
+        id: session.id.to_string(),
+        device: device::describe(session.user_agent.as_deref()),
+        created: for_people(&session.created_at.to_string()),
+        created_iso: session.created_at.to_string(),
+        last_used: for_people(&session.last_seen_at.to_string()),
+        last_used_iso: session.last_seen_at.to_string(),
+        current: session.id == user.session(),
+    }
+}
+
+/// `2026-11-22T23:25:35Z` as `2026-11-22 23:25 UTC`.
+fn for_people(rfc_3339: &str) -> String {
+    format!("{} UTC", rfc_3339.get(..16).unwrap_or(rfc_3339).replace('T', " "))
+}

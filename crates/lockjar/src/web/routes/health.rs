@@ -1,0 +1,31 @@
+//! `GET /health/live` and `GET /health/ready`.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use serde_json::json;
+
+use crate::web::Mounted;
+use crate::web::answer;
+use crate::web::openapi::RefusedBody;
+
+/// Is the process alive?
+#[utoipa::path(get, path = "/health/live", tag = "Health", responses((status = 200, description = "It is")))]
+pub(super) async fn live() -> Response {
+    answer::json(StatusCode::OK, &json!({ "status": "ok" }))
+}
+
+/// Can it do its work?
+#[utoipa::path(
+    get, path = "/health/ready", tag = "Health",
+    responses(
+        (status = 200, description = "The store can be read"),
+        (status = 503, description = "The store cannot be read", body = RefusedBody),
+    ),
+)]
+pub(super) async fn ready(State(site): State<Mounted>) -> Response {
+    match site.auth.ready().await {
+        Ok(()) => answer::json(StatusCode::OK, &json!({ "status": "ok" })),
+        Err(error) => answer::error(&error, &site.auth),
+    }
+}
