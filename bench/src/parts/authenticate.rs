@@ -64,7 +64,7 @@ async fn cached(bench: &Bench) -> Result<Vec<Figure>> {
         tails.push(microseconds(&times, 0.99));
     }
     auth.close().await;
-    Ok([
+    Ok(vec![
         Figure::held_to(
             CACHED,
             format!("A call, {LIVE} live sessions, median"),
