@@ -89,7 +89,7 @@ impl Auth {
         Ok(signed_in)
     }
 
-    async fn open_session(&self, new: NewSession, epoch: Epoch, replaces: Option<PlainToken>) -> Result<(), Error> {
+    pub(super) async fn open_session(&self, new: NewSession, epoch: Epoch, replaces: Option<PlainToken>) -> Result<(), Error> {
         let auth = self.clone();
         Self::to_the_end(async move {
             let log_in = NewLogIn { new, epoch, replaces, per_user: auth.inner.limits.per_user };

@@ -1,0 +1,521 @@
+//! The verbs against a real SQLite file, with a store in between that can be held at its most delicate moments.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::*;
+use crate::clock::{ManualClock, Timestamp};
+use crate::current::CurrentUser;
+use crate::error::OpenError;
+use crate::id::{SessionId, UserId};
+use crate::password::{Password, PasswordHash};
+use crate::session::{NewSession, Session};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{
+    Beat, By, Credentials, Cursor, Feed, LiveSession, NewLogIn, NewUser, PasswordChange, Result as StoreResult, Sessions,
+    Users, Which,
+};
+use crate::token::PlainToken;
+use crate::user::User;
+
+const PASSWORD: &str = "gravel umbrella seventeen";
+const CHEAP: Argon2Params = Argon2Params { memory_kib: 64, passes: 1 };
+
+/// A store that does as SQLite does, and can be slowed or broken where a race would strike.
+struct Held {
+    sqlite: SqliteStore,
+    broken: AtomicBool,
+    /// Milliseconds that an answer takes to get back from the store.
+    delay_live: AtomicU64,
+    /// The same on the way to it.
+    delay_touch: AtomicU64,
+    /// Writes a touched session back although it is gone: what an upsert would do.
+    upserts: AtomicBool,
+    reads: AtomicUsize,
+}
+
+impl Held {
+    fn fine(&self) -> StoreResult<()> {
+        if self.broken.load(Ordering::SeqCst) { Err(StoreError::unavailable("broken on purpose")) } else { Ok(()) }
+    }
+
+    async fn wait(&self, delay: &AtomicU64) {
+        // Microseconds, so that a race is met at every point.
+        let micros = delay.load(Ordering::SeqCst);
+        if micros > 0 {
+            tokio::time::sleep(Duration::from_micros(micros)).await;
+        }
+    }
+}
+
+#[async_trait]
+impl Users for Held {
+    async fn create(&self, user: &NewUser, session: Option<&NewSession>) -> StoreResult<bool> {
+        self.fine()?;
+        self.sqlite.create(user, session).await
+    }
+    async fn by_name(&self, key: &str) -> StoreResult<Option<Credentials>> {
+        self.fine()?;
+        self.sqlite.by_name(key).await
+    }
+    async fn by_id(&self, user: UserId) -> StoreResult<Option<Credentials>> {
+        self.fine()?;
+        self.sqlite.by_id(user).await
+    }
+    async fn list(&self) -> StoreResult<Vec<User>> {
+        self.sqlite.list().await
+    }
+    async fn rehash(&self, user: UserId, old: &PasswordHash, new: &PasswordHash) -> StoreResult<bool> {
+        self.sqlite.rehash(user, old, new).await
+    }
+    async fn set_password(&self, change: &PasswordChange) -> StoreResult<Outcome> {
+        self.fine()?;
+        self.sqlite.set_password(change).await
+    }
+    async fn set_disabled(&self, user: UserId, disabled: bool, now: Timestamp) -> StoreResult<Outcome> {
+        self.sqlite.set_disabled(user, disabled, now).await
+    }
+    async fn delete(&self, user: UserId, now: Timestamp) -> StoreResult<Outcome> {
+        self.sqlite.delete(user, now).await
+    }
+}
+
+#[async_trait]
+impl Sessions for Held {
+    async fn open(&self, log_in: &NewLogIn) -> StoreResult<Outcome> {
+        self.fine()?;
+        self.sqlite.open(log_in).await
+    }
+    async fn live(&self, session: SessionId) -> StoreResult<Option<LiveSession>> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        self.fine()?;
+        let live = self.sqlite.live(session).await;
+        self.wait(&self.delay_live).await;
+        live
+    }
+    async fn of_user(&self, user: UserId) -> StoreResult<Vec<Session>> {
+        self.fine()?;
+        self.sqlite.of_user(user).await
+    }
+    async fn touch(&self, seen: &[(SessionId, Timestamp)]) -> StoreResult<()> {
+        let mut before = Vec::new();
+        for (session, _) in seen {
+            before.push(self.sqlite.live(*session).await?);
+        }
+        self.wait(&self.delay_touch).await;
+        if self.upserts.load(Ordering::SeqCst) {
+            for live in before.into_iter().flatten() {
+                let new = NewSession { session: live.session, secret: live.secret };
+                let log_in = NewLogIn { new, epoch: 0, replaces: None, per_user: 100 };
+                let _ = self.sqlite.open(&log_in).await;
+            }
+        }
+        self.sqlite.touch(seen).await
+    }
+    async fn end(&self, user: UserId, which: Which, by: By, now: Timestamp) -> StoreResult<Outcome> {
+        self.fine()?;
+        self.sqlite.end(user, which, by, now).await
+    }
+    async fn owner(&self, session: SessionId) -> StoreResult<Option<UserId>> {
+        self.sqlite.owner(session).await
+    }
+    async fn sweep(&self, now: Timestamp, idle: Duration) -> StoreResult<u64> {
+        self.sqlite.sweep(now, idle).await
+    }
+}
+
+#[async_trait]
+impl Feed for Held {
+    async fn beat(&self, cursor: Option<Cursor>) -> StoreResult<Beat> {
+        self.fine()?;
+        self.sqlite.beat(cursor).await
+    }
+}
+
+#[async_trait]
+impl Store for Held {
+    async fn close(&self) {
+        self.sqlite.close().await;
+    }
+}
+
+struct Fixture {
+    auth: Auth,
+    store: Arc<Held>,
+    clock: Arc<ManualClock>,
+    _folder: tempfile::TempDir,
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        Self::with(|builder| builder).await
+    }
+
+    async fn with(change: impl FnOnce(Builder) -> Builder) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let sqlite = SqliteStore::open(&format!("sqlite://{}", folder.path().join("a.db").display())).await.unwrap();
+        let store = Arc::new(Held {
+            sqlite,
+            broken: false.into(),
+            delay_live: 0.into(),
+            delay_touch: 0.into(),
+            upserts: false.into(),
+            reads: 0.into(),
+        });
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let builder = Auth::builder("http://localhost:8000").argon2(CHEAP).clock(clock.clone());
+        let auth = change(builder).store(store.clone()).await.unwrap();
+        Self { auth, store, clock, _folder: folder }
+    }
+
+    async fn alice(&self) -> SignedIn {
+        self.auth.sign_up(SignUp::new("alice", PASSWORD)).await.unwrap()
+    }
+
+    async fn log_in(&self) -> SignedIn {
+        self.auth.sign_in(SignIn::new("alice", PASSWORD)).await.unwrap()
+    }
+
+    async fn check(&self, token: &PlainToken) -> Result<CurrentUser, Error> {
+        self.auth.authenticate(token.reveal().as_bytes()).await
+    }
+
+    async fn is_in(&self, token: &PlainToken) -> bool {
+        match self.check(token).await {
+            Ok(_) => true,
+            Err(Error::NotAuthenticated) => false,
+            Err(error) => panic!("neither in nor out: {error:?}"),
+        }
+    }
+
+    /// Lets time pass, and the cache learn that it may be believed again.
+    async fn pass(&self, duration: Duration) {
+        self.clock.advance(duration);
+        let cursor = self.store.beat(None).await.unwrap().cursor;
+        self.auth.follow_feed(cursor).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_signs_up_is_logged_in_until_logging_out() {
+    let fixture = Fixture::new().await;
+    let signed_in = fixture.alice().await;
+    let user = fixture.check(&signed_in.token).await.unwrap();
+    assert_eq!((user.username.as_str(), user.session()), ("alice", signed_in.token.id()));
+    fixture.auth.sign_out(&user).await.unwrap();
+    assert!(!fixture.is_in(&signed_in.token).await);
+    fixture.auth.sign_out(&user).await.expect("logging out twice is logging out");
+}
+
+#[tokio::test]
+async fn every_log_in_is_a_new_session_and_ends_the_one_presented() {
+    let fixture = Fixture::new().await;
+    let first = fixture.alice().await;
+    let client = Client { presented: Some(first.token.clone()), user_agent: None };
+    let request = SignIn { client, ..SignIn::new("ALICE", PASSWORD) };
+    let second = fixture.auth.sign_in(request).await.unwrap();
+    assert_ne!(first.token.id(), second.token.id());
+    assert!(fixture.is_in(&second.token).await && !fixture.is_in(&first.token).await);
+}
+
+#[tokio::test]
+async fn unknown_users_wrong_passwords_and_disabled_accounts_get_one_answer() {
+    let fixture = Fixture::new().await;
+    let alice = fixture.alice().await;
+    let sign_in = async |name: &str, password: &str| fixture.auth.sign_in(SignIn::new(name, password)).await;
+    for (name, password) in [("alice", "wrong"), ("nobody", PASSWORD), ("al\0ice", PASSWORD), ("", "")] {
+        assert!(matches!(sign_in(name, password).await, Err(Error::InvalidCredentials)), "{name:?}");
+    }
+    fixture.auth.operator().disable(alice.user.id).await.unwrap();
+    assert!(matches!(sign_in("alice", PASSWORD).await, Err(Error::InvalidCredentials)));
+    assert!(!fixture.is_in(&alice.token).await);
+    fixture.auth.operator().enable(alice.user.id).await.unwrap();
+    assert!(sign_in("alice", PASSWORD).await.is_ok());
+    assert!(!fixture.is_in(&alice.token).await, "enabling brings no session back");
+}
+
+#[tokio::test]
+async fn sign_up_names_everything_that_is_wrong_at_once() {
+    let fixture = Fixture::new().await;
+    fixture.alice().await;
+    let sign_up = async |request| fixture.auth.sign_up(request).await.unwrap_err();
+    assert!(matches!(sign_up(SignUp::new("Alice", PASSWORD)).await, Error::UsernameTaken));
+    let request = SignUp { email: Some("nonsense".to_owned()), ..SignUp::new("a b", "short") };
+    let Error::Invalid(problems) = sign_up(request).await else { panic!("it is refused") };
+    assert_eq!(problems.iter().map(|problem| problem.field).collect::<Vec<_>>(), ["username", "email", "password"]);
+}
+
+#[tokio::test]
+async fn a_checked_session_costs_no_read_of_the_store() {
+    let fixture = Fixture::new().await;
+    let token = fixture.alice().await.token;
+    assert!(fixture.is_in(&token).await);
+    let reads = fixture.store.reads.load(Ordering::SeqCst);
+    for _ in 0..100 {
+        assert!(fixture.is_in(&token).await);
+    }
+    assert_eq!(fixture.store.reads.load(Ordering::SeqCst), reads);
+    let forged = PlainToken::parse(format!("{}.{}", token.id(), &PlainToken::generate().reveal()[23..]).as_bytes()).unwrap();
+    assert!(!fixture.is_in(&forged).await);
+    assert_eq!(fixture.store.reads.load(Ordering::SeqCst), reads, "a wrong secret is refused from memory");
+}
+
+#[tokio::test]
+async fn sessions_end_at_both_limits() {
+    let fixture = Fixture::new().await;
+    let browser = fixture.alice().await.token;
+    let remembered = SignIn { remember: true, ..SignIn::new("alice", PASSWORD) };
+    let remembered = fixture.auth.sign_in(remembered).await.unwrap().token;
+    let idle = SignIn { remember: true, ..SignIn::new("alice", PASSWORD) };
+    let idle = fixture.auth.sign_in(idle).await.unwrap().token;
+    assert!(fixture.is_in(&browser).await && fixture.is_in(&remembered).await && fixture.is_in(&idle).await);
+    fixture.pass(Duration::from_secs(12 * 3600 - 1)).await;
+    assert!(fixture.is_in(&browser).await);
+    fixture.pass(Duration::from_secs(1)).await;
+    assert!(!fixture.is_in(&browser).await, "without 'remember me' it is over after 12 hours");
+    for _ in 0..29 {
+        fixture.pass(Duration::from_secs(24 * 3600)).await;
+        assert!(fixture.is_in(&remembered).await);
+    }
+    assert!(!fixture.is_in(&idle).await, "idle for a week");
+    fixture.pass(Duration::from_secs(24 * 3600)).await;
+    assert!(!fixture.is_in(&remembered).await, "30 days are the end however it is used");
+}
+
+#[tokio::test]
+async fn a_use_that_another_process_saw_keeps_a_session_alive() {
+    let fixture = Fixture::new().await;
+    fixture.alice().await;
+    let request = SignIn { remember: true, ..SignIn::new("alice", PASSWORD) };
+    let token = fixture.auth.sign_in(request).await.unwrap().token;
+    assert!(fixture.is_in(&token).await);
+    let week = Duration::from_secs(7 * 24 * 3600);
+    fixture.pass(week - Duration::from_secs(60)).await;
+    fixture.store.sqlite.touch(&[(token.id(), fixture.clock.now())]).await.unwrap();
+    fixture.pass(Duration::from_secs(3600)).await;
+    assert!(fixture.is_in(&token).await, "an idle session is read again before it is refused");
+}
+
+#[tokio::test]
+async fn last_uses_are_written_in_batches_at_most_once_a_minute() {
+    let fixture = Fixture::new().await;
+    let signed_in = fixture.alice().await;
+    let seen = async || {
+        fixture.auth.flush_touches().await;
+        fixture.store.sqlite.live(signed_in.token.id()).await.unwrap().unwrap().session.last_seen_at
+    };
+    let start = fixture.clock.now();
+    fixture.pass(Duration::from_secs(59)).await;
+    assert!(fixture.is_in(&signed_in.token).await);
+    assert_eq!(seen().await, start);
+    fixture.pass(Duration::from_secs(1)).await;
+    assert!(fixture.is_in(&signed_in.token).await);
+    assert_eq!(seen().await, fixture.clock.now());
+}
+
+#[tokio::test]
+async fn a_password_change_ends_every_other_session_and_renews_this_one() {
+    let fixture = Fixture::new().await;
+    let (here, there) = (fixture.alice().await, fixture.log_in().await);
+    let user = fixture.check(&here.token).await.unwrap();
+    assert!(fixture.is_in(&there.token).await);
+    let change = async |current: &str, new: &str| {
+        fixture.auth.change_password(&user, current.into(), new.into(), &Client::default()).await
+    };
+    let Error::Invalid(wrong) = change("wrong", "another fine long one").await.unwrap_err() else { panic!("refused") };
+    assert_eq!((wrong[0].field, wrong[0].code), ("current_password", "password_wrong"));
+    let Error::Invalid(weak) = change(PASSWORD, "short").await.unwrap_err() else { panic!("refused") };
+    assert_eq!((weak[0].field, weak[0].code), ("new_password", "password_too_short"));
+    assert!(fixture.is_in(&there.token).await, "a refused change ends nothing");
+    let renewed = change(PASSWORD, "another fine long one").await.unwrap();
+    assert!(fixture.is_in(&renewed.token).await);
+    assert!(!fixture.is_in(&here.token).await && !fixture.is_in(&there.token).await);
+    assert!(fixture.auth.sign_in(SignIn::new("alice", PASSWORD)).await.is_err());
+    assert!(fixture.auth.sign_in(SignIn::new("alice", "another fine long one")).await.is_ok());
+}
+
+#[tokio::test]
+async fn sessions_are_the_users_own_to_see_and_end() {
+    let fixture = Fixture::new().await;
+    let (one, two) = (fixture.alice().await, fixture.log_in().await);
+    let mallory = fixture.auth.sign_up(SignUp::new("mallory", PASSWORD)).await.unwrap();
+    let user = fixture.check(&one.token).await.unwrap();
+    assert_eq!(fixture.auth.sessions(&user).await.unwrap().len(), 2);
+    assert!(matches!(fixture.auth.revoke(&mallory.user, two.token.id()).await, Err(Error::NotFound)));
+    assert!(fixture.is_in(&two.token).await);
+    fixture.auth.revoke(&user, two.token.id()).await.unwrap();
+    assert!(!fixture.is_in(&two.token).await);
+    let three = fixture.log_in().await;
+    fixture.auth.revoke_others(&user).await.unwrap();
+    assert!(!fixture.is_in(&three.token).await && fixture.is_in(&one.token).await && fixture.is_in(&mallory.token).await);
+    fixture.auth.revoke_all(&user).await.unwrap();
+    assert!(!fixture.is_in(&one.token).await && fixture.is_in(&mallory.token).await);
+    assert!(matches!(fixture.auth.revoke_all(&user).await, Err(Error::NotAuthenticated)), "authority ends with its session");
+}
+
+#[tokio::test]
+async fn a_weak_hash_is_renewed_after_a_log_in() {
+    let fixture = Fixture::with(|builder| builder.argon2(Argon2Params { memory_kib: 128, passes: 2 })).await;
+    let alice = fixture.alice().await;
+    let hash = async || fixture.store.sqlite.by_id(alice.user.id).await.unwrap().unwrap().hash;
+    let weak = crate::password::Memory::default().hash(CHEAP, &Password::new(PASSWORD)).unwrap();
+    assert!(fixture.store.sqlite.rehash(alice.user.id, &hash().await, &weak).await.unwrap());
+    fixture.log_in().await;
+    for _ in 0..500 {
+        if hash().await.as_phc().contains("m=128,t=2") {
+            assert!(fixture.is_in(&fixture.log_in().await.token).await);
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the hash stayed weak");
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_answer_logs_nobody_out() {
+    let fixture = Fixture::new().await;
+    let (cached, uncached) = (fixture.alice().await, fixture.log_in().await);
+    assert!(fixture.is_in(&cached.token).await);
+    fixture.store.broken.store(true, Ordering::SeqCst);
+    assert!(matches!(fixture.check(&uncached.token).await, Err(Error::Unavailable(_))));
+    assert!(matches!(fixture.auth.sign_in(SignIn::new("alice", PASSWORD)).await, Err(Error::Unavailable(_))));
+    assert!(matches!(fixture.auth.sign_out(&cached.user).await, Err(Error::Unavailable(_))));
+    assert!(matches!(fixture.auth.ready().await, Err(Error::Unavailable(_))));
+    // What is cached is believed for the staleness and not a moment longer.
+    assert!(fixture.is_in(&cached.token).await);
+    fixture.clock.advance(Duration::from_secs(1));
+    assert!(matches!(fixture.check(&cached.token).await, Err(Error::Unavailable(_))));
+    fixture.store.broken.store(false, Ordering::SeqCst);
+    assert!(fixture.is_in(&cached.token).await && fixture.is_in(&uncached.token).await);
+}
+
+#[tokio::test]
+async fn a_process_that_was_frozen_does_not_answer_from_the_past() {
+    let fixture = Fixture::new().await;
+    let alice = fixture.alice().await;
+    assert!(fixture.is_in(&alice.token).await);
+    // Another process ends the session while this one sleeps; no beat comes in between.
+    fixture.store.sqlite.end(alice.user.id, Which::All, By::Operator, fixture.clock.now()).await.unwrap();
+    fixture.clock.advance(Duration::from_secs(3600));
+    assert!(!fixture.is_in(&alice.token).await);
+}
+
+#[tokio::test]
+async fn what_another_process_ends_is_ended_here_within_the_staleness() {
+    let fixture = Fixture::with(|builder| builder.clock(Arc::new(crate::clock::SystemClock))).await;
+    let alice = fixture.alice().await;
+    assert!(fixture.is_in(&alice.token).await);
+    fixture.store.sqlite.end(alice.user.id, Which::All, By::Operator, fixture.clock.now()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!fixture.is_in(&alice.token).await);
+}
+
+#[tokio::test]
+async fn a_log_in_that_hashed_the_old_password_while_it_changed_gets_no_session() {
+    let fixture = Fixture::new().await;
+    let alice = fixture.alice().await;
+    let known = fixture.store.by_id(alice.user.id).await.unwrap().unwrap();
+    let (late, new) = fixture.auth.new_session(Arc::new(known.user), false, &Client::default());
+    fixture.auth.change_password(&alice.user, PASSWORD.into(), "another fine long one".into(), &Client::default()).await.unwrap();
+    let opened = fixture.auth.open_session(new, known.epoch, None).await;
+    assert!(matches!(opened, Err(Error::InvalidCredentials)));
+    assert!(!fixture.is_in(&late.token).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mutation_runs_to_its_end_when_the_caller_goes_away() {
+    let fixture = Fixture::new().await;
+    for _ in 0..50 {
+        let token = fixture.auth.sign_up(SignUp::new(SessionId::random().to_string(), PASSWORD)).await.unwrap();
+        assert!(fixture.is_in(&token.token).await);
+        // Polled once, so that it has begun, and dropped.
+        let mut log_out = Box::pin(fixture.auth.sign_out(&token.user));
+        std::future::poll_fn(|cx| { let _ = log_out.as_mut().poll(cx); std::task::Poll::Ready(()) }).await;
+        drop(log_out);
+        for _ in 0..1000 {
+            if !fixture.is_in(&token.token).await { break; }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(!fixture.is_in(&token.token).await);
+    }
+}
+
+/// Races a request against the revocation of its session, with the answer from the store held back for a while that
+/// differs from round to round. Answers how many sessions were alive afterwards.
+async fn race(fixture: &Fixture, rounds: u64, revoke: impl AsyncFn(&CurrentUser)) -> usize {
+    let mut revived = 0;
+    for round in 0..rounds {
+        let signed_in = fixture.log_in().await;
+        fixture.store.delay_live.store(round % 20 * 100, Ordering::SeqCst);
+        fixture.store.delay_touch.store(round % 7 * 300, Ordering::SeqCst);
+        fixture.clock.advance(Duration::from_millis(1));
+        let (auth, text) = (fixture.auth.clone(), signed_in.token.reveal().to_string());
+        let request = tokio::spawn(async move {
+            let _ = auth.authenticate(&text).await;
+            auth.flush_touches().await;
+        });
+        tokio::time::sleep(Duration::from_micros(round % 11 * 100)).await;
+        revoke(&signed_in.user).await;
+        request.await.unwrap();
+        fixture.store.delay_live.store(0, Ordering::SeqCst);
+        revived += usize::from(fixture.is_in(&signed_in.token).await);
+    }
+    revived
+}
+
+async fn racing_fixture() -> Fixture {
+    let fixture = Fixture::with(|builder| {
+        builder.limits(SessionLimits { touch_interval: Duration::ZERO, per_user: 100_000, ..SessionLimits::default() })
+            .staleness(Duration::from_secs(3600))
+    })
+    .await;
+    fixture.alice().await;
+    fixture
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_in_flight_does_not_revive_a_revoked_session() {
+    let fixture = racing_fixture().await;
+    let by_id = race(&fixture, 300, async |user| fixture.auth.revoke(user, user.session()).await.unwrap()).await;
+    let everywhere = race(&fixture, 300, async |user| fixture.auth.revoke_all(user).await.unwrap()).await;
+    assert_eq!((by_id, everywhere), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_caches_guard_it_would() {
+    let fixture = racing_fixture().await;
+    fixture.auth.inner.cache.guard.store(false, Ordering::SeqCst);
+    let revived = race(&fixture, 300, async |user| fixture.auth.revoke(user, user.session()).await.unwrap()).await;
+    assert!(revived > 0, "the race was never met, so the test above proves nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_touch_that_upserts_it_would() {
+    let fixture = racing_fixture().await;
+    fixture.store.upserts.store(true, Ordering::SeqCst);
+    let revived = race(&fixture, 300, async |user| fixture.auth.revoke(user, user.session()).await.unwrap()).await;
+    assert!(revived > 0, "the race was never met, so the test above proves nothing");
+}
+
+#[tokio::test]
+async fn contradictory_settings_do_not_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("a.db").display());
+    let zero = SessionLimits { idle: Duration::ZERO, ..SessionLimits::default() };
+    for builder in [
+        Auth::builder("http://example.com"),
+        Auth::builder("example.com"),
+        Auth::builder("http://localhost").limits(zero),
+        Auth::builder("http://localhost").argon2(Argon2Params { memory_kib: 1, passes: 0 }),
+        Auth::builder("http://localhost").trust_origin("nonsense"),
+        Auth::builder("http://localhost").staleness(Duration::ZERO),
+    ] {
+        let refused = builder.open(&url).await;
+        assert!(matches!(refused, Err(OpenError::Config(_))), "{refused:?}");
+    }
+    assert!(!folder.path().join("a.db").exists(), "a refused start leaves no file behind");
+}

@@ -37,13 +37,14 @@ impl FileId {
 
 pub(super) struct FeedReader {
     connection: SqliteConnection,
-    seen_version: Option<i64>,
+    /// Nothing has come after this cursor while the file is at this version.
+    read_up: Option<(i64, Cursor)>,
 }
 
 impl FeedReader {
     pub(super) async fn connect(options: SqliteConnectOptions) -> Result<Self> {
         let connection = options.connect().await.doing("opening the change feed")?;
-        Ok(Self { connection, seen_version: None })
+        Ok(Self { connection, read_up: None })
     }
 
     /// Changes whenever another connection commits.
@@ -103,10 +104,10 @@ impl Feed for SqliteStore {
         let version = feed.data_version().await?;
         let beat = match cursor {
             None => Beat { cursor: feed.last().await?, changes: Some(Vec::new()) },
-            Some(cursor) if feed.seen_version == Some(version) => Beat { cursor, changes: Some(Vec::new()) },
+            Some(cursor) if feed.read_up == Some((version, cursor)) => Beat { cursor, changes: Some(Vec::new()) },
             Some(cursor) => feed.after(cursor).await?,
         };
-        feed.seen_version = Some(version);
+        feed.read_up = Some((version, beat.cursor));
         Ok(beat)
     }
 }
