@@ -77,7 +77,9 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[allow(clippy::disallowed_methods)] // The one place that may.
     fn now(&self) -> Timestamp {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Timestamp(millis(since_epoch))
     }
 
@@ -110,13 +112,19 @@ impl ManualClock {
     /// A clock that stands at `now`.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
-        Self { now: AtomicI64::new(now.0), uptime: AtomicU64::new(0) }
+        Self {
+            now: AtomicI64::new(now.0),
+            uptime: AtomicU64::new(0),
+        }
     }
 
     /// Lets `duration` pass.
     pub fn advance(&self, duration: Duration) {
         self.now.fetch_add(millis(duration), Ordering::SeqCst);
-        self.uptime.fetch_add(u64::try_from(millis(duration)).unwrap_or(0), Ordering::SeqCst);
+        self.uptime.fetch_add(
+            u64::try_from(millis(duration)).unwrap_or(0),
+            Ordering::SeqCst,
+        );
     }
 }
 
@@ -136,7 +144,10 @@ mod tests {
 
     #[test]
     fn a_timestamp_reads_as_rfc_3339() {
-        assert_eq!(Timestamp::from_millis(1_700_000_000_123).to_string(), "2023-11-14T22:13:20Z");
+        assert_eq!(
+            Timestamp::from_millis(1_700_000_000_123).to_string(),
+            "2023-11-14T22:13:20Z"
+        );
     }
 
     #[test]

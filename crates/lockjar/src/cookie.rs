@@ -98,9 +98,16 @@ impl CookiePolicy {
     /// One sentence for a setting that contradicts the URL or that a browser would drop.
     pub fn new(public: &PublicUrl, settings: &CookieSettings) -> Result<Self, ConfigError> {
         check_scheme(public, settings)?;
-        let name = settings.name.clone().unwrap_or_else(|| default_name(public, settings));
+        let name = settings
+            .name
+            .clone()
+            .unwrap_or_else(|| default_name(public, settings));
         let path = settings.path.clone().unwrap_or_else(|| "/".to_owned());
-        let domain = settings.domain.as_deref().map(|domain| checked_domain(public, domain)).transpose()?;
+        let domain = settings
+            .domain
+            .as_deref()
+            .map(|domain| checked_domain(public, domain))
+            .transpose()?;
         check_name(&name)?;
         check_prefix(&name, public, &path, domain.is_some())?;
         check_path(&path)?;
@@ -118,7 +125,11 @@ impl CookiePolicy {
         if settings.partitioned {
             builder = builder.partitioned(true);
         }
-        Ok(Self { template: builder.build(), max_age: settings.max_age, shadow_domain })
+        Ok(Self {
+            template: builder.build(),
+            max_age: settings.max_age,
+            shadow_domain,
+        })
     }
 
     /// The cookie's name.
@@ -162,7 +173,9 @@ impl CookiePolicy {
             }
             shadow
         });
-        std::iter::once(cookie).chain(shadow).map(|cookie| header_value(&cookie))
+        std::iter::once(cookie)
+            .chain(shadow)
+            .map(|cookie| header_value(&cookie))
     }
 
     /// Finds the cookie among a request's headers. Names are compared byte by byte and never percent-decoded
@@ -173,7 +186,9 @@ impl CookiePolicy {
         let mut found = Presented::Nothing;
         for header in headers.get_all(header::COOKIE) {
             for pair in header.as_bytes().split(|byte| *byte == b';') {
-                let Some(value) = value_of(pair, name) else { continue };
+                let Some(value) = value_of(pair, name) else {
+                    continue;
+                };
                 found = match found {
                     Presented::Nothing => Presented::One(value),
                     Presented::One(first) if first == value => found,
@@ -187,11 +202,15 @@ impl CookiePolicy {
 
 /// The value of `name=value` where the pair has this name.
 fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    pair.trim_ascii_start().strip_prefix(name)?.strip_prefix(b"=").map(<[u8]>::trim_ascii_end)
+    pair.trim_ascii_start()
+        .strip_prefix(name)?
+        .strip_prefix(b"=")
+        .map(<[u8]>::trim_ascii_end)
 }
 
 fn default_name(public: &PublicUrl, settings: &CookieSettings) -> String {
-    let host_only = settings.domain.is_none() && settings.path.as_deref().is_none_or(|path| path == "/");
+    let host_only =
+        settings.domain.is_none() && settings.path.as_deref().is_none_or(|path| path == "/");
     match (public.is_https(), host_only) {
         (true, true) => "__Host-Http-session".to_owned(),
         (true, false) => "__Secure-session".to_owned(),
@@ -213,16 +232,25 @@ fn check_scheme(public: &PublicUrl, settings: &CookieSettings) -> Result<(), Con
 fn check_name(name: &str) -> Result<(), ConfigError> {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || !name.bytes().all(token) {
-        return Err(ConfigError::new(format!("the cookie name {name:?} must consist of letters, digits, '-' and '_'")));
+        return Err(ConfigError::new(format!(
+            "the cookie name {name:?} must consist of letters, digits, '-' and '_'"
+        )));
     }
     if name.len() + TOKEN_CHARS > MAX_BYTES {
-        return Err(ConfigError::new("the cookie name is too long: browsers drop a cookie of more than 4096 bytes"));
+        return Err(ConfigError::new(
+            "the cookie name is too long: browsers drop a cookie of more than 4096 bytes",
+        ));
     }
     Ok(())
 }
 
 /// Browsers match the prefixes without regard to case, and drop a cookie that breaks what its prefix promises.
-fn check_prefix(name: &str, public: &PublicUrl, path: &str, has_domain: bool) -> Result<(), ConfigError> {
+fn check_prefix(
+    name: &str,
+    public: &PublicUrl,
+    path: &str,
+    has_domain: bool,
+) -> Result<(), ConfigError> {
     let name = name.to_ascii_lowercase();
     let has = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
     if has(&["__host-", "__secure-", "__http-"]) && !public.is_https() {
@@ -240,19 +268,28 @@ fn check_prefix(name: &str, public: &PublicUrl, path: &str, has_domain: bool) ->
 }
 
 fn check_path(path: &str) -> Result<(), ConfigError> {
-    let plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';');
+    let plain = path
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b';');
     if path.starts_with('/') && plain && path.len() <= MAX_ATTRIBUTE_BYTES {
         return Ok(());
     }
-    Err(ConfigError::new(format!("the cookie path {path:?} must begin with / and hold no spaces or semicolons")))
+    Err(ConfigError::new(format!(
+        "the cookie path {path:?} must begin with / and hold no spaces or semicolons"
+    )))
 }
 
 fn checked_domain(public: &PublicUrl, domain: &str) -> Result<String, ConfigError> {
     let wanted = domain.trim_start_matches('.').to_ascii_lowercase();
     let Some(host) = public.domain() else {
-        return Err(ConfigError::new("a cookie domain needs a public URL with a host name, not an address"));
+        return Err(ConfigError::new(
+            "a cookie domain needs a public URL with a host name, not an address",
+        ));
     };
-    let inside = host == wanted || host.strip_suffix(&wanted).is_some_and(|left| left.ends_with('.'));
+    let inside = host == wanted
+        || host
+            .strip_suffix(&wanted)
+            .is_some_and(|left| left.ends_with('.'));
     if !inside || !wanted.contains('.') || wanted.len() > MAX_ATTRIBUTE_BYTES {
         return Err(ConfigError::new(format!(
             "the cookie domain {domain:?} must be {host} or a registrable domain above it, or browsers drop the cookie"
@@ -263,22 +300,26 @@ fn checked_domain(public: &PublicUrl, domain: &str) -> Result<String, ConfigErro
 
 fn check_same_site(public: &PublicUrl, settings: &CookieSettings) -> Result<(), ConfigError> {
     if settings.same_site == SameSite::None && !public.is_https() {
-        return Err(ConfigError::new("SameSite=None needs an https public URL, or browsers drop the cookie"));
+        return Err(ConfigError::new(
+            "SameSite=None needs an https public URL, or browsers drop the cookie",
+        ));
     }
     if settings.partitioned && !public.is_https() {
-        return Err(ConfigError::new("a partitioned cookie needs an https public URL, or browsers drop it"));
+        return Err(ConfigError::new(
+            "a partitioned cookie needs an https public URL, or browsers drop it",
+        ));
     }
     Ok(())
 }
 
 fn check_max_age(max_age: Option<Duration>) -> Result<(), ConfigError> {
     match max_age {
-        Some(age) if age > MAX_AGE => {
-            Err(ConfigError::new("the cookie's max age is over 400 days, which is where browsers cut it off"))
-        }
-        Some(age) if age.as_secs() == 0 => {
-            Err(ConfigError::new("the cookie's max age is zero, which would remove the cookie instead of setting it"))
-        }
+        Some(age) if age > MAX_AGE => Err(ConfigError::new(
+            "the cookie's max age is over 400 days, which is where browsers cut it off",
+        )),
+        Some(age) if age.as_secs() == 0 => Err(ConfigError::new(
+            "the cookie's max age is zero, which would remove the cookie instead of setting it",
+        )),
         _ => Ok(()),
     }
 }
@@ -319,36 +360,91 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     fn policy(url: &str, settings: &CookieSettings) -> Result<CookiePolicy, String> {
-        CookiePolicy::new(&PublicUrl::parse(url).unwrap(), settings).map_err(|error| error.to_string())
+        CookiePolicy::new(&PublicUrl::parse(url).unwrap(), settings)
+            .map_err(|error| error.to_string())
     }
 
     fn issued(url: &str, settings: &CookieSettings, lifetime: Lifetime) -> String {
         let token = PlainToken::generate();
         let header = policy(url, settings).unwrap().issue(&token, lifetime);
         assert!(header.is_sensitive());
-        header.to_str().unwrap().replace(token.reveal().as_str(), "TOKEN")
+        header
+            .to_str()
+            .unwrap()
+            .replace(token.reveal().as_str(), "TOKEN")
     }
 
     fn headers(cookies: &[&str]) -> HeaderMap {
-        cookies.iter().map(|text| (header::COOKIE, HeaderValue::from_bytes(text.as_bytes()).unwrap())).collect()
+        cookies
+            .iter()
+            .map(|text| {
+                (
+                    header::COOKIE,
+                    HeaderValue::from_bytes(text.as_bytes()).unwrap(),
+                )
+            })
+            .collect()
     }
 
     #[test]
     fn the_cookie_follows_from_the_public_url() {
         let plain = CookieSettings::default();
-        let shared = CookieSettings { domain: Some("example.com".into()), ..CookieSettings::default() };
-        let seed = CookieSettings { name: Some("access_token".into()), max_age: Some(HOUR), ..CookieSettings::default() };
-        let open = CookieSettings { insecure_plain_http: true, ..CookieSettings::default() };
+        let shared = CookieSettings {
+            domain: Some("example.com".into()),
+            ..CookieSettings::default()
+        };
+        let seed = CookieSettings {
+            name: Some("access_token".into()),
+            max_age: Some(HOUR),
+            ..CookieSettings::default()
+        };
+        let open = CookieSettings {
+            insecure_plain_http: true,
+            ..CookieSettings::default()
+        };
         for (url, settings, lifetime, expected) in [
-            ("https://example.com", &plain, Lifetime::Persistent(HOUR),
-             "__Host-Http-session=TOKEN; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=3600"),
-            ("https://example.com", &plain, Lifetime::Browser, "__Host-Http-session=TOKEN; HttpOnly; SameSite=Lax; Secure; Path=/"),
-            ("http://localhost:8000", &plain, Lifetime::Browser, "lockjar_8000=TOKEN; HttpOnly; SameSite=Lax; Path=/"),
-            ("http://127.0.0.1", &plain, Lifetime::Browser, "lockjar_80=TOKEN; HttpOnly; SameSite=Lax; Path=/"),
-            ("http://localhost:8000", &seed, Lifetime::Browser, "access_token=TOKEN; HttpOnly; SameSite=Lax; Path=/; Max-Age=3600"),
-            ("https://app.example.com", &shared, Lifetime::Browser,
-             "__Secure-session=TOKEN; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com"),
-            ("http://box.example:8080", &open, Lifetime::Browser, "lockjar_8080=TOKEN; HttpOnly; SameSite=Lax; Path=/"),
+            (
+                "https://example.com",
+                &plain,
+                Lifetime::Persistent(HOUR),
+                "__Host-Http-session=TOKEN; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=3600",
+            ),
+            (
+                "https://example.com",
+                &plain,
+                Lifetime::Browser,
+                "__Host-Http-session=TOKEN; HttpOnly; SameSite=Lax; Secure; Path=/",
+            ),
+            (
+                "http://localhost:8000",
+                &plain,
+                Lifetime::Browser,
+                "lockjar_8000=TOKEN; HttpOnly; SameSite=Lax; Path=/",
+            ),
+            (
+                "http://127.0.0.1",
+                &plain,
+                Lifetime::Browser,
+                "lockjar_80=TOKEN; HttpOnly; SameSite=Lax; Path=/",
+            ),
+            (
+                "http://localhost:8000",
+                &seed,
+                Lifetime::Browser,
+                "access_token=TOKEN; HttpOnly; SameSite=Lax; Path=/; Max-Age=3600",
+            ),
+            (
+                "https://app.example.com",
+                &shared,
+                Lifetime::Browser,
+                "__Secure-session=TOKEN; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com",
+            ),
+            (
+                "http://box.example:8080",
+                &open,
+                Lifetime::Browser,
+                "lockjar_8080=TOKEN; HttpOnly; SameSite=Lax; Path=/",
+            ),
         ] {
             assert_eq!(issued(url, settings, lifetime), expected, "{url}");
         }
@@ -362,26 +458,112 @@ mod tests {
             settings
         };
         for (url, settings, word) in [
-            ("http://example.com", CookieSettings::default(), "plain http"),
-            ("http://localhost", with(|s| s.same_site = SameSite::None), "SameSite=None"),
-            ("http://localhost", with(|s| s.partitioned = true), "partitioned"),
-            ("http://localhost", with(|s| s.name = Some("__Host-x".into())), "prefix"),
-            ("http://localhost", with(|s| s.name = Some("__hOsT-hTTp-x".into())), "prefix"),
-            ("http://localhost", with(|s| s.name = Some("__Secure-x".into())), "prefix"),
-            ("http://localhost", with(|s| s.name = Some("__Http-x".into())), "prefix"),
-            ("https://a.example", with(|s| s.name = Some("two words".into())), "letters"),
-            ("https://a.example", with(|s| s.name = Some(String::new())), "letters"),
-            ("https://a.example", with(|s| s.name = Some("x".repeat(4096))), "4096"),
-            ("https://a.example", with(|s| s.max_age = Some(MAX_AGE + HOUR)), "400 days"),
-            ("https://a.example", with(|s| s.max_age = Some(Duration::ZERO)), "zero"),
-            ("https://a.example", with(|s| s.path = Some("app".into())), "begin with /"),
-            ("https://a.example", with(|s| s.path = Some("/a; Domain=b".into())), "semicolons"),
-            ("https://a.example", with(|s| { s.name = Some("__Host-x".into()); s.path = Some("/app".into()); }), "Path=/"),
-            ("https://a.example.com", with(|s| { s.name = Some("__Host-x".into()); s.domain = Some("example.com".into()); }), "Path=/"),
-            ("https://a.example.com", with(|s| s.domain = Some("other.com".into())), "above it"),
-            ("https://badexample.com", with(|s| s.domain = Some("example.com".into())), "above it"),
-            ("https://a.example.com", with(|s| s.domain = Some("com".into())), "above it"),
-            ("https://192.0.2.1", with(|s| s.domain = Some("192.0.2.1".into())), "not an address"),
+            (
+                "http://example.com",
+                CookieSettings::default(),
+                "plain http",
+            ),
+            (
+                "http://localhost",
+                with(|s| s.same_site = SameSite::None),
+                "SameSite=None",
+            ),
+            (
+                "http://localhost",
+                with(|s| s.partitioned = true),
+                "partitioned",
+            ),
+            (
+                "http://localhost",
+                with(|s| s.name = Some("__Host-x".into())),
+                "prefix",
+            ),
+            (
+                "http://localhost",
+                with(|s| s.name = Some("__hOsT-hTTp-x".into())),
+                "prefix",
+            ),
+            (
+                "http://localhost",
+                with(|s| s.name = Some("__Secure-x".into())),
+                "prefix",
+            ),
+            (
+                "http://localhost",
+                with(|s| s.name = Some("__Http-x".into())),
+                "prefix",
+            ),
+            (
+                "https://a.example",
+                with(|s| s.name = Some("two words".into())),
+                "letters",
+            ),
+            (
+                "https://a.example",
+                with(|s| s.name = Some(String::new())),
+                "letters",
+            ),
+            (
+                "https://a.example",
+                with(|s| s.name = Some("x".repeat(4096))),
+                "4096",
+            ),
+            (
+                "https://a.example",
+                with(|s| s.max_age = Some(MAX_AGE + HOUR)),
+                "400 days",
+            ),
+            (
+                "https://a.example",
+                with(|s| s.max_age = Some(Duration::ZERO)),
+                "zero",
+            ),
+            (
+                "https://a.example",
+                with(|s| s.path = Some("app".into())),
+                "begin with /",
+            ),
+            (
+                "https://a.example",
+                with(|s| s.path = Some("/a; Domain=b".into())),
+                "semicolons",
+            ),
+            (
+                "https://a.example",
+                with(|s| {
+                    s.name = Some("__Host-x".into());
+                    s.path = Some("/app".into());
+                }),
+                "Path=/",
+            ),
+            (
+                "https://a.example.com",
+                with(|s| {
+                    s.name = Some("__Host-x".into());
+                    s.domain = Some("example.com".into());
+                }),
+                "Path=/",
+            ),
+            (
+                "https://a.example.com",
+                with(|s| s.domain = Some("other.com".into())),
+                "above it",
+            ),
+            (
+                "https://badexample.com",
+                with(|s| s.domain = Some("example.com".into())),
+                "above it",
+            ),
+            (
+                "https://a.example.com",
+                with(|s| s.domain = Some("com".into())),
+                "above it",
+            ),
+            (
+                "https://192.0.2.1",
+                with(|s| s.domain = Some("192.0.2.1".into())),
+                "not an address",
+            ),
         ] {
             let sentence = policy(url, &settings).unwrap_err();
             assert!(sentence.contains(word), "{url}: {sentence}");
@@ -391,21 +573,34 @@ mod tests {
     #[test]
     fn clearing_carries_what_browsers_compare_and_reaches_the_double() {
         let clear = |url: &str, settings: &CookieSettings| {
-            policy(url, settings).unwrap().clear().map(|h| h.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+            policy(url, settings)
+                .unwrap()
+                .clear()
+                .map(|h| h.to_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
         };
-        let shared = CookieSettings { domain: Some("example.com".into()), ..CookieSettings::default() };
+        let shared = CookieSettings {
+            domain: Some("example.com".into()),
+            ..CookieSettings::default()
+        };
         assert_eq!(
             clear("https://example.com", &CookieSettings::default()),
             ["__Host-Http-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0"]
         );
-        assert_eq!(clear("https://a.example.com", &shared), [
-            "__Secure-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com; Max-Age=0",
-            "__Secure-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0",
-        ]);
-        assert_eq!(clear("http://localhost:1", &CookieSettings::default()), [
-            "lockjar_1=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0",
-            "lockjar_1=; HttpOnly; SameSite=Lax; Path=/; Domain=localhost; Max-Age=0",
-        ]);
+        assert_eq!(
+            clear("https://a.example.com", &shared),
+            [
+                "__Secure-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com; Max-Age=0",
+                "__Secure-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0",
+            ]
+        );
+        assert_eq!(
+            clear("http://localhost:1", &CookieSettings::default()),
+            [
+                "lockjar_1=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0",
+                "lockjar_1=; HttpOnly; SameSite=Lax; Path=/; Domain=localhost; Max-Age=0",
+            ]
+        );
     }
 
     #[test]
@@ -421,7 +616,10 @@ mod tests {
             (&["lockjar_1="], Presented::One(b"")),
             (&["LOCKJAR_1=x"], Presented::Nothing),
             (&["lockjar%5F1=x"], Presented::Nothing),
-            (&["xlockjar_1=x; lockjar_12=x; lockjar_1"], Presented::Nothing),
+            (
+                &["xlockjar_1=x; lockjar_12=x; lockjar_1"],
+                Presented::Nothing,
+            ),
             (&["\u{e9}=\u{e9}; ;;=; lockjar_1=x"], Presented::One(b"x")),
             (&[], Presented::Nothing),
         ] {

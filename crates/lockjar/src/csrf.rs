@@ -37,7 +37,9 @@ pub enum CrossOrigin {
     #[error("the {0} header came twice")]
     Repeated(&'static str),
     /// The request comes from a page of another origin.
-    #[error("this request comes from {came}, but only {expected} may make it; is the public URL the one you opened?")]
+    #[error(
+        "this request comes from {came}, but only {expected} may make it; is the public URL the one you opened?"
+    )]
     Origin {
         /// What `Origin` said.
         came: String,
@@ -56,7 +58,12 @@ impl CsrfPolicy {
     /// Requests must come from the public URL's pages. On loopback its three spellings are one origin.
     #[must_use]
     pub fn new(public: &PublicUrl) -> Self {
-        Self { public: public.origin().to_owned(), also: public.loopback_spellings(), strict: false, off: false }
+        Self {
+            public: public.origin().to_owned(),
+            also: public.loopback_spellings(),
+            strict: false,
+            off: false,
+        }
     }
 
     /// Lets pages of another origin make requests too.
@@ -69,7 +76,10 @@ impl CsrfPolicy {
     /// Refuses requests that do not say where they come from, as non-browsers do.
     #[must_use]
     pub fn strict(self) -> Self {
-        Self { strict: true, ..self }
+        Self {
+            strict: true,
+            ..self
+        }
     }
 
     /// Lets every site make every request in its visitors' names. It is there for the test that shows the attack
@@ -87,13 +97,17 @@ impl CsrfPolicy {
         if self.off || (is_safe(method) && !is_websocket(headers)) {
             return Ok(());
         }
-        let origin = single(headers, header::ORIGIN).map_err(|()| CrossOrigin::Repeated("Origin"))?;
-        let site = single(headers, "sec-fetch-site").map_err(|()| CrossOrigin::Repeated("Sec-Fetch-Site"))?;
+        let origin =
+            single(headers, header::ORIGIN).map_err(|()| CrossOrigin::Repeated("Origin"))?;
+        let site = single(headers, "sec-fetch-site")
+            .map_err(|()| CrossOrigin::Repeated("Sec-Fetch-Site"))?;
         match (origin, site) {
             (None, None) if self.strict => Err(CrossOrigin::Unknown),
             (None, None) => Ok(()),
             (None, Some(site)) => own_site(site),
-            (Some(origin), site) if origin == "null" => site.map_or_else(|| Err(self.foreign(origin)), own_site),
+            (Some(origin), site) if origin == "null" => {
+                site.map_or_else(|| Err(self.foreign(origin)), own_site)
+            }
             (Some(origin), _) if self.also.iter().any(|also| origin == also) => Ok(()),
             (Some(origin), site) if origin == &self.public => site.map_or(Ok(()), own_site),
             (Some(origin), _) => Err(self.foreign(origin)),
@@ -101,8 +115,14 @@ impl CsrfPolicy {
     }
 
     fn foreign(&self, origin: &HeaderValue) -> CrossOrigin {
-        let came = String::from_utf8_lossy(origin.as_bytes()).chars().take(200).collect();
-        CrossOrigin::Origin { came, expected: self.public.clone() }
+        let came = String::from_utf8_lossy(origin.as_bytes())
+            .chars()
+            .take(200)
+            .collect();
+        CrossOrigin::Origin {
+            came,
+            expected: self.public.clone(),
+        }
     }
 }
 
@@ -111,13 +131,20 @@ fn is_safe(method: &Method) -> bool {
 }
 
 fn is_websocket(headers: &HeaderMap) -> bool {
-    headers.get_all(header::UPGRADE).iter().any(|value| value.as_bytes().to_ascii_lowercase().starts_with(b"websocket"))
+    headers.get_all(header::UPGRADE).iter().any(|value| {
+        value
+            .as_bytes()
+            .to_ascii_lowercase()
+            .starts_with(b"websocket")
+    })
 }
 
 fn own_site(site: &HeaderValue) -> Result<(), CrossOrigin> {
     match site.as_bytes() {
         b"same-origin" | b"none" => Ok(()),
-        other => Err(CrossOrigin::Site(String::from_utf8_lossy(other).chars().take(40).collect())),
+        other => Err(CrossOrigin::Site(
+            String::from_utf8_lossy(other).chars().take(40).collect(),
+        )),
     }
 }
 
@@ -134,7 +161,11 @@ fn single(headers: &HeaderMap, name: impl AsHeaderName) -> Result<Option<&Header
 mod tests {
     use super::*;
 
-    fn check(policy: &CsrfPolicy, method: &Method, lines: &[(&'static str, &str)]) -> Result<(), CrossOrigin> {
+    fn check(
+        policy: &CsrfPolicy,
+        method: &Method,
+        lines: &[(&'static str, &str)],
+    ) -> Result<(), CrossOrigin> {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(*name, HeaderValue::from_str(value).unwrap());
@@ -154,14 +185,23 @@ mod tests {
         for (lines, passes) in [
             (&[][..], true),
             (&[("origin", "https://app.example")], true),
-            (&[("origin", "https://app.example"), (SITE, "same-origin")], true),
+            (
+                &[("origin", "https://app.example"), (SITE, "same-origin")],
+                true,
+            ),
             (&[(SITE, "none")], true),
             (&[("origin", "null"), (SITE, "same-origin")], true),
             (&[("origin", "null")], false),
             (&[("origin", "null"), (SITE, "cross-site")], false),
             (&[("origin", "https://evil.example")], false),
-            (&[("origin", "https://evil.example"), (SITE, "same-origin")], false),
-            (&[("origin", "https://app.example"), (SITE, "cross-site")], false),
+            (
+                &[("origin", "https://evil.example"), (SITE, "same-origin")],
+                false,
+            ),
+            (
+                &[("origin", "https://app.example"), (SITE, "cross-site")],
+                false,
+            ),
             (&[("origin", "http://app.example")], false),
             (&[("origin", "https://app.example:444")], false),
             (&[("origin", "https://app.example.evil.example")], false),
@@ -173,10 +213,20 @@ mod tests {
             (&[(SITE, "same-site")], false),
             (&[(SITE, "Same-Origin")], false),
             (&[(SITE, "")], false),
-            (&[("origin", "https://app.example"), ("origin", "https://app.example")], false),
+            (
+                &[
+                    ("origin", "https://app.example"),
+                    ("origin", "https://app.example"),
+                ],
+                false,
+            ),
             (&[(SITE, "same-origin"), (SITE, "same-origin")], false),
         ] {
-            assert_eq!(check(&policy, &Method::POST, lines).is_ok(), passes, "{lines:?}");
+            assert_eq!(
+                check(&policy, &Method::POST, lines).is_ok(),
+                passes,
+                "{lines:?}"
+            );
         }
     }
 
@@ -184,10 +234,24 @@ mod tests {
     fn methods_that_change_nothing_pass_and_all_others_are_checked() {
         let policy = policy("https://app.example");
         let foreign = [("origin", "https://evil.example"), (SITE, "cross-site")];
-        for (method, passes) in [("GET", true), ("HEAD", true), ("OPTIONS", true), ("POST", false), ("PUT", false),
-            ("PATCH", false), ("DELETE", false), ("TRACE", false), ("PURGE", false), ("get", false)] {
+        for (method, passes) in [
+            ("GET", true),
+            ("HEAD", true),
+            ("OPTIONS", true),
+            ("POST", false),
+            ("PUT", false),
+            ("PATCH", false),
+            ("DELETE", false),
+            ("TRACE", false),
+            ("PURGE", false),
+            ("get", false),
+        ] {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
-            assert_eq!(check(&policy, &method, &foreign).is_ok(), passes, "{method}");
+            assert_eq!(
+                check(&policy, &method, &foreign).is_ok(),
+                passes,
+                "{method}"
+            );
         }
     }
 
@@ -195,19 +259,58 @@ mod tests {
     fn a_websocket_from_elsewhere_is_refused_although_it_is_a_get() {
         let policy = policy("https://app.example");
         for upgrade in ["websocket", "WebSocket"] {
-            assert!(check(&policy, &Method::GET, &[("upgrade", upgrade), ("origin", "https://evil.example")]).is_err());
-            assert!(check(&policy, &Method::GET, &[("upgrade", upgrade), ("origin", "https://app.example")]).is_ok());
+            assert!(
+                check(
+                    &policy,
+                    &Method::GET,
+                    &[("upgrade", upgrade), ("origin", "https://evil.example")]
+                )
+                .is_err()
+            );
+            assert!(
+                check(
+                    &policy,
+                    &Method::GET,
+                    &[("upgrade", upgrade), ("origin", "https://app.example")]
+                )
+                .is_ok()
+            );
         }
     }
 
     #[test]
     fn on_loopback_three_spellings_are_one_origin_and_another_port_is_not() {
         let policy = policy("http://localhost:8000");
-        for origin in ["http://localhost:8000", "http://127.0.0.1:8000", "http://[::1]:8000"] {
-            assert!(check(&policy, &Method::POST, &[("origin", origin), (SITE, "cross-site")]).is_ok(), "{origin}");
+        for origin in [
+            "http://localhost:8000",
+            "http://127.0.0.1:8000",
+            "http://[::1]:8000",
+        ] {
+            assert!(
+                check(
+                    &policy,
+                    &Method::POST,
+                    &[("origin", origin), (SITE, "cross-site")]
+                )
+                .is_ok(),
+                "{origin}"
+            );
         }
-        for origin in ["http://localhost:8001", "https://localhost:8000", "http://localhost", "http://127.0.0.2:8000"] {
-            assert!(check(&policy, &Method::POST, &[("origin", origin), (SITE, "same-site")]).is_err(), "{origin}");
+        for origin in [
+            "http://localhost:8001",
+            "https://localhost:8000",
+            "http://localhost",
+            "http://127.0.0.2:8000",
+        ] {
+            assert!(
+                check(
+                    &policy,
+                    &Method::POST,
+                    &[("origin", origin), (SITE, "same-site")]
+                )
+                .is_err(),
+                "{origin}"
+            );
         }
     }
 
@@ -215,21 +318,45 @@ mod tests {
     fn a_trusted_origin_may_and_only_as_spelt() {
         let trusted = PublicUrl::parse("https://app.example").unwrap();
         let policy = policy("https://auth.example").trust(&trusted);
-        assert!(check(&policy, &Method::POST, &[("origin", "https://app.example"), (SITE, "cross-site")]).is_ok());
-        assert!(check(&policy, &Method::POST, &[("origin", "http://app.example"), (SITE, "cross-site")]).is_err());
+        assert!(
+            check(
+                &policy,
+                &Method::POST,
+                &[("origin", "https://app.example"), (SITE, "cross-site")]
+            )
+            .is_ok()
+        );
+        assert!(
+            check(
+                &policy,
+                &Method::POST,
+                &[("origin", "http://app.example"), (SITE, "cross-site")]
+            )
+            .is_err()
+        );
     }
 
     #[test]
     fn strict_mode_refuses_a_request_without_an_origin() {
         let policy = policy("https://app.example").strict();
-        assert_eq!(check(&policy, &Method::POST, &[]), Err(CrossOrigin::Unknown));
+        assert_eq!(
+            check(&policy, &Method::POST, &[]),
+            Err(CrossOrigin::Unknown)
+        );
         assert!(check(&policy, &Method::POST, &[("origin", "https://app.example")]).is_ok());
     }
 
     #[test]
     fn the_refusal_says_what_came_and_what_was_expected() {
-        let refusal = check(&policy("https://app.example"), &Method::POST, &[("origin", "https://evil.example")]);
+        let refusal = check(
+            &policy("https://app.example"),
+            &Method::POST,
+            &[("origin", "https://evil.example")],
+        );
         let text = refusal.unwrap_err().to_string();
-        assert!(text.contains("https://evil.example") && text.contains("https://app.example"), "{text}");
+        assert!(
+            text.contains("https://evil.example") && text.contains("https://app.example"),
+            "{text}"
+        );
     }
 }

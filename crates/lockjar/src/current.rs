@@ -50,6 +50,10 @@ impl Deref for CurrentUser {
 
 impl fmt::Debug for CurrentUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CurrentUser({:?}, {:?})", self.user.username, self.session)
+        write!(
+            f,
+            "CurrentUser({:?}, {:?})",
+            self.user.username, self.session
+        )
     }
 }

@@ -30,12 +30,18 @@ pub struct StoreError {
 impl StoreError {
     /// The store failed while `doing` something ("reading a session"), for the reason `source`.
     pub fn new(doing: impl Into<String>, source: impl Into<Source>) -> Self {
-        Self { doing: doing.into(), source: Some(source.into()) }
+        Self {
+            doing: doing.into(),
+            source: Some(source.into()),
+        }
     }
 
     /// The store cannot be trusted to answer, and this sentence says why.
     pub fn unavailable(why: impl Into<String>) -> Self {
-        Self { doing: why.into(), source: None }
+        Self {
+            doing: why.into(),
+            source: None,
+        }
     }
 }
 
@@ -68,7 +74,11 @@ pub struct Problem {
 impl Problem {
     /// A problem with `field`.
     pub fn new(field: &'static str, code: &'static str, message: impl Into<String>) -> Self {
-        Self { field, code, message: message.into() }
+        Self {
+            field,
+            code,
+            message: message.into(),
+        }
     }
 
     /// The problem that a password policy found, on the field that carried the password.

@@ -109,7 +109,14 @@ mod tests {
     fn only_the_canonical_text_is_an_id() {
         let text = UserId::from_bytes([0; 16]).to_string();
         assert_eq!(text, "AAAAAAAAAAAAAAAAAAAAAA");
-        for bad in ["", "AAAA", "AAAAAAAAAAAAAAAAAAAAAB", "AAAAAAAAAAAAAAAAAAAAAA==", "AAAAAAAAAAAAAAAAAAAA+A", "AAAAAAAAAAAAAAAAAAAAAAA"] {
+        for bad in [
+            "",
+            "AAAA",
+            "AAAAAAAAAAAAAAAAAAAAAB",
+            "AAAAAAAAAAAAAAAAAAAAAA==",
+            "AAAAAAAAAAAAAAAAAAAA+A",
+            "AAAAAAAAAAAAAAAAAAAAAAA",
+        ] {
             assert_eq!(bad.parse::<UserId>(), Err(ParseIdError), "{bad:?}");
         }
     }

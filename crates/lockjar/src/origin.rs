@@ -100,7 +100,9 @@ impl PublicUrl {
             ("http", 80) | ("https", 443) => String::new(),
             (_, port) => format!(":{port}"),
         };
-        ["localhost", "127.0.0.1", "[::1]"].map(|host| format!("{}://{host}{port}", self.scheme)).to_vec()
+        ["localhost", "127.0.0.1", "[::1]"]
+            .map(|host| format!("{}://{host}{port}", self.scheme))
+            .to_vec()
     }
 }
 
@@ -129,8 +131,17 @@ mod tests {
 
     #[test]
     fn anything_but_an_origin_is_refused() {
-        for text in ["", "example.com", "ftp://example.com", "https://u@example.com", "https://u:p@example.com",
-            "https://example.com/app", "https://example.com/?q", "https://example.com/#f", "file:///etc/passwd"] {
+        for text in [
+            "",
+            "example.com",
+            "ftp://example.com",
+            "https://u@example.com",
+            "https://u:p@example.com",
+            "https://example.com/app",
+            "https://example.com/?q",
+            "https://example.com/#f",
+            "file:///etc/passwd",
+        ] {
             assert!(PublicUrl::parse(text).is_err(), "{text:?}");
         }
     }
@@ -140,7 +151,11 @@ mod tests {
         let spellings = |text| PublicUrl::parse(text).unwrap().loopback_spellings();
         assert_eq!(
             spellings("http://127.0.0.1:8000"),
-            ["http://localhost:8000", "http://127.0.0.1:8000", "http://[::1]:8000"]
+            [
+                "http://localhost:8000",
+                "http://127.0.0.1:8000",
+                "http://[::1]:8000"
+            ]
         );
         assert!(spellings("https://example.com").is_empty());
         assert!(spellings("http://localhost.example.com").is_empty());

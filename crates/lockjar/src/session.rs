@@ -43,7 +43,9 @@ impl SessionLimits {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let zero = self.idle.is_zero() || self.absolute.is_zero() || self.browser.is_zero();
         if zero || self.per_user == 0 {
-            return Err(ConfigError::new("session limits must be greater than zero, or nobody could stay logged in"));
+            return Err(ConfigError::new(
+                "session limits must be greater than zero, or nobody could stay logged in",
+            ));
         }
         if self.touch_interval >= self.idle {
             return Err(ConfigError::new(
@@ -55,7 +57,11 @@ impl SessionLimits {
 
     /// How long a new session may live at the most.
     pub(crate) fn lifetime(&self, remember: bool) -> Duration {
-        if remember { self.absolute } else { self.browser.min(self.absolute) }
+        if remember {
+            self.absolute
+        } else {
+            self.browser.min(self.absolute)
+        }
     }
 }
 
@@ -87,7 +93,12 @@ impl Session {
 }
 
 /// The two limits, for callers that keep the times apart.
-pub(crate) fn is_expired(expires_at: Timestamp, last_seen_at: Timestamp, now: Timestamp, idle: Duration) -> bool {
+pub(crate) fn is_expired(
+    expires_at: Timestamp,
+    last_seen_at: Timestamp,
+    now: Timestamp,
+    idle: Duration,
+) -> bool {
     now >= expires_at || now >= last_seen_at.after(idle)
 }
 
@@ -102,7 +113,11 @@ pub struct NewSession {
 
 /// Makes a `User-Agent` fit to be kept and shown.
 pub(crate) fn tidy_user_agent(header: &str) -> Option<String> {
-    let text: String = header.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS).collect();
+    let text: String = header
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(USER_AGENT_CHARS)
+        .collect();
     (!text.trim().is_empty()).then_some(text)
 }
 
@@ -138,24 +153,57 @@ mod tests {
 
     #[test]
     fn a_browser_session_is_never_longer_than_a_remembered_one() {
-        let limits = SessionLimits { absolute: Duration::from_secs(60), ..SessionLimits::default() };
+        let limits = SessionLimits {
+            absolute: Duration::from_secs(60),
+            ..SessionLimits::default()
+        };
         assert_eq!(limits.lifetime(false), Duration::from_secs(60));
-        assert_eq!(SessionLimits::default().lifetime(false), Duration::from_secs(12 * 3600));
+        assert_eq!(
+            SessionLimits::default().lifetime(false),
+            Duration::from_secs(12 * 3600)
+        );
     }
 
     #[test]
     fn impossible_limits_are_refused() {
         let limits = SessionLimits::default();
         assert!(limits.check().is_ok());
-        assert!(SessionLimits { idle: Duration::ZERO, ..limits }.check().is_err());
-        assert!(SessionLimits { per_user: 0, ..limits }.check().is_err());
-        assert!(SessionLimits { touch_interval: limits.idle, ..limits }.check().is_err());
+        assert!(
+            SessionLimits {
+                idle: Duration::ZERO,
+                ..limits
+            }
+            .check()
+            .is_err()
+        );
+        assert!(
+            SessionLimits {
+                per_user: 0,
+                ..limits
+            }
+            .check()
+            .is_err()
+        );
+        assert!(
+            SessionLimits {
+                touch_interval: limits.idle,
+                ..limits
+            }
+            .check()
+            .is_err()
+        );
     }
 
     #[test]
     fn a_user_agent_is_cut_and_cleaned() {
-        assert_eq!(tidy_user_agent("curl/8\u{1b}[31m\r\n"), Some("curl/8[31m".to_owned()));
-        assert_eq!(tidy_user_agent(&"x".repeat(999)).map(|text| text.len()), Some(256));
+        assert_eq!(
+            tidy_user_agent("curl/8\u{1b}[31m\r\n"),
+            Some("curl/8[31m".to_owned())
+        );
+        assert_eq!(
+            tidy_user_agent(&"x".repeat(999)).map(|text| text.len()),
+            Some(256)
+        );
         assert_eq!(tidy_user_agent("  "), None);
     }
 }

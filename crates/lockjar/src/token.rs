@@ -28,7 +28,10 @@ impl PlainToken {
     /// A new token with a new id and a new secret.
     #[must_use]
     pub fn generate() -> Self {
-        Self { id: SessionId::random(), secret: Zeroizing::new(id::random()) }
+        Self {
+            id: SessionId::random(),
+            secret: Zeroizing::new(id::random()),
+        }
     }
 
     /// Reads a token; `None` where the text has any other form than the one that [`reveal`](Self::reveal) writes.

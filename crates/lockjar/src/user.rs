@@ -45,15 +45,24 @@ impl Username {
     pub fn parse(text: &str) -> Result<Self, Problem> {
         let refuse = |code, message: &str| Err(Problem::new("username", code, message));
         if text.chars().count() > USERNAME_MAX {
-            return refuse("username_too_long", "The username is too long: use at most 64 characters.");
+            return refuse(
+                "username_too_long",
+                "The username is too long: use at most 64 characters.",
+            );
         }
-        let (Ok(shown), Ok(key)) = (UsernameCasePreserved::enforce(text), UsernameCaseMapped::enforce(text)) else {
+        let (Ok(shown), Ok(key)) = (
+            UsernameCasePreserved::enforce(text),
+            UsernameCaseMapped::enforce(text),
+        ) else {
             return refuse(
                 "username_not_allowed",
                 "The username contains something that is not allowed: use letters, digits and signs, without spaces.",
             );
         };
-        Ok(Self { shown: shown.into_owned(), key: key.into_owned() })
+        Ok(Self {
+            shown: shown.into_owned(),
+            key: key.into_owned(),
+        })
     }
 
     /// As its owner writes it, in Unicode's form C.
@@ -80,12 +89,19 @@ impl fmt::Debug for Username {
 /// # Errors
 /// A [`Problem`] with the field `email`.
 pub fn check_email(text: &str) -> Result<(), Problem> {
-    let fits = text.len() <= EMAIL_MAX && !text.chars().any(|c| c.is_control() || c.is_whitespace());
-    let parts = text.rsplit_once('@').filter(|(local, domain)| !local.is_empty() && !domain.is_empty());
+    let fits =
+        text.len() <= EMAIL_MAX && !text.chars().any(|c| c.is_control() || c.is_whitespace());
+    let parts = text
+        .rsplit_once('@')
+        .filter(|(local, domain)| !local.is_empty() && !domain.is_empty());
     if fits && parts.is_some() {
         return Ok(());
     }
-    Err(Problem::new("email", "email_not_valid", "That is not an e-mail address: write it like name@example.com."))
+    Err(Problem::new(
+        "email",
+        "email_not_valid",
+        "That is not an e-mail address: write it like name@example.com.",
+    ))
 }
 
 #[cfg(test)]
@@ -112,13 +128,27 @@ mod tests {
     #[test]
     fn a_name_is_shown_as_its_owner_wrote_it() {
         assert_eq!(Username::parse("Alice").unwrap().as_str(), "Alice");
-        assert_eq!(Username::parse("alice@example.com").unwrap().as_str(), "alice@example.com");
+        assert_eq!(
+            Username::parse("alice@example.com").unwrap().as_str(),
+            "alice@example.com"
+        );
     }
 
     #[test]
     fn odd_names_are_refused() {
         let long = "a".repeat(65);
-        for bad in ["", " ", "a b", "a\0b", "a\nb", "a\u{200b}b", "a\u{202e}b", "\u{feff}a", "a\u{7f}", &long] {
+        for bad in [
+            "",
+            " ",
+            "a b",
+            "a\0b",
+            "a\nb",
+            "a\u{200b}b",
+            "a\u{202e}b",
+            "\u{feff}a",
+            "a\u{7f}",
+            &long,
+        ] {
             assert!(Username::parse(bad).is_err(), "{bad:?}");
         }
     }

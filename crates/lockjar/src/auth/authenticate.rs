@@ -47,7 +47,12 @@ impl Auth {
         if !session.secret.matches(token) || now >= session.expires_at {
             return Some(Err(Error::NotAuthenticated));
         }
-        if is_expired(session.expires_at, session.last_seen_at(), now, inner.limits.idle) {
+        if is_expired(
+            session.expires_at,
+            session.last_seen_at(),
+            now,
+            inner.limits.idle,
+        ) {
             return None;
         }
         Some(Ok(self.seen(&session, user, now)))
@@ -56,25 +61,37 @@ impl Auth {
     async fn look_up(&self, token: &PlainToken) -> Result<CurrentUser, Error> {
         let inner = &self.inner;
         let read = async {
-            let _turn = inner.reads.acquire().await.map_err(|_| StoreError::unavailable("the store is closed"))?;
+            let _turn = inner
+                .reads
+                .acquire()
+                .await
+                .map_err(|_| StoreError::unavailable("the store is closed"))?;
             // Taken before the read: whatever is revoked from now on keeps this read out of the cache.
             let ticket = inner.cache.ticket(token.id());
             Ok::<_, StoreError>((ticket, inner.store.live(token.id()).await?))
         };
         let read = timeout(DEADLINE, read).await;
-        let (ticket, live) = read.map_err(|_| StoreError::unavailable("reading a session took too long"))??;
+        let (ticket, live) =
+            read.map_err(|_| StoreError::unavailable("reading a session took too long"))??;
         let now = inner.clock.now();
         let live = live
-            .filter(|live| live.secret.matches(token) && !live.session.is_expired(now, inner.limits.idle))
+            .filter(|live| {
+                live.secret.matches(token) && !live.session.is_expired(now, inner.limits.idle)
+            })
             .ok_or(Error::NotAuthenticated)?;
         let (session, user) = (Arc::new(Cached::new(&live)), Arc::new(live.user));
-        inner.cache.fill(&ticket, Arc::clone(&session), Arc::clone(&user));
+        inner
+            .cache
+            .fill(&ticket, Arc::clone(&session), Arc::clone(&user));
         Ok(self.seen(&session, user, now))
     }
 
     fn seen(&self, session: &Cached, user: Arc<User>, now: Timestamp) -> CurrentUser {
         let before = session.last_seen_at();
-        if now > before && now.since(before) >= self.inner.limits.touch_interval && session.seen(before, now) {
+        if now > before
+            && now.since(before) >= self.inner.limits.touch_interval
+            && session.seen(before, now)
+        {
             self.inner.touches.note(session.id, now);
         }
         CurrentUser::new(user, session.id)

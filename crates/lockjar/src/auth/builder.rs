@@ -87,7 +87,10 @@ impl Builder {
 
     /// The name that pages show. Default: `Lockjar`.
     pub fn service(self, name: impl Into<String>) -> Self {
-        Self { service: name.into(), ..self }
+        Self {
+            service: name.into(),
+            ..self
+        }
     }
 
     /// Another origin whose pages may change state here, such as a front end on a host of its own. Default: none.
@@ -99,23 +102,35 @@ impl Builder {
     /// Refuses changes by requests that do not say where they come from, as programs' usually do not. Default: off,
     /// unless the cookie is SameSite=None.
     pub fn strict_csrf(self) -> Self {
-        Self { strict_csrf: true, ..self }
+        Self {
+            strict_csrf: true,
+            ..self
+        }
     }
 
     /// Turns the CSRF guard off: every site can then act in the name of its visitors who are logged in here. It is
     /// there for the test that shows the attack working without the guard.
     pub fn dangerously_without_csrf_guard(self) -> Self {
-        Self { csrf_off: true, ..self }
+        Self {
+            csrf_off: true,
+            ..self
+        }
     }
 
     /// Leaves the pages out, for an app that has its own: `GET /login`, `/register` and `/account` are then free.
     pub fn without_pages(self) -> Self {
-        Self { pages: false, ..self }
+        Self {
+            pages: false,
+            ..self
+        }
     }
 
     /// Sessions kept in memory at the most. Default: 131,072.
     pub fn cache_capacity(self, sessions: usize) -> Self {
-        Self { cache_capacity: sessions, ..self }
+        Self {
+            cache_capacity: sessions,
+            ..self
+        }
     }
 
     /// How long after another process ended a session this one may still accept it, at the most. Default: 1 second;
@@ -160,7 +175,9 @@ impl Builder {
             clock: self.clock,
             store,
         };
-        let auth = Auth { inner: Arc::new(inner) };
+        let auth = Auth {
+            inner: Arc::new(inner),
+        };
         keeper::start(&auth, beat.cursor);
         Ok(auth)
     }
@@ -172,7 +189,9 @@ impl Builder {
         self.limits.check()?;
         self.argon.check()?;
         if self.staleness < Duration::from_millis(10) {
-            return Err(ConfigError::new("the staleness must be 10 milliseconds or more, or no session could be cached"));
+            return Err(ConfigError::new(
+                "the staleness must be 10 milliseconds or more, or no session could be cached",
+            ));
         }
         let mut csrf = CsrfPolicy::new(&public);
         for origin in &self.trusted_origins {
@@ -184,7 +203,11 @@ impl Builder {
         if self.csrf_off {
             csrf = csrf.dangerously_off();
         }
-        Ok(Checked { public, cookie, csrf })
+        Ok(Checked {
+            public,
+            cookie,
+            csrf,
+        })
     }
 }
 

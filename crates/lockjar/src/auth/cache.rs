@@ -47,7 +47,9 @@ impl Cached {
     /// Notes a use. Only one of several requests at once is told `true`, and writes it down.
     pub(crate) fn seen(&self, before: Timestamp, now: Timestamp) -> bool {
         let order = Ordering::Relaxed;
-        self.last_seen_at.compare_exchange(before.as_millis(), now.as_millis(), order, order).is_ok()
+        self.last_seen_at
+            .compare_exchange(before.as_millis(), now.as_millis(), order, order)
+            .is_ok()
     }
 }
 
@@ -77,7 +79,12 @@ impl SessionCache {
     /// A cache of at most `capacity` sessions and as many users. Memory is taken as it fills.
     pub(crate) fn new(capacity: usize) -> Self {
         let each = capacity.div_ceil(SHARDS).max(1);
-        let shard = |_| Mutex::new(Shard { generation: 0, sessions: bounded(each) });
+        let shard = |_| {
+            Mutex::new(Shard {
+                generation: 0,
+                sessions: bounded(each),
+            })
+        };
         Self {
             shards: (0..SHARDS).map(shard).collect(),
             users: (0..SHARDS).map(|_| Mutex::new(bounded(each))).collect(),
@@ -89,13 +96,19 @@ impl SessionCache {
     /// The session and its user, if both are known.
     pub(crate) fn recall(&self, id: SessionId) -> Option<(Arc<Cached>, Arc<User>)> {
         let session = self.shard(id).sessions.get(&id).map(Arc::clone)?;
-        let user = self.user_shard(session.user).get(&session.user).map(Arc::clone)?;
+        let user = self
+            .user_shard(session.user)
+            .get(&session.user)
+            .map(Arc::clone)?;
         Some((session, user))
     }
 
     /// To be taken before the store is read.
     pub(crate) fn ticket(&self, session: SessionId) -> Ticket {
-        Ticket { session, generation: self.shard(session).generation }
+        Ticket {
+            session,
+            generation: self.shard(session).generation,
+        }
     }
 
     /// Inserts what was read, unless something was revoked since the ticket. The user goes in under the session
@@ -158,10 +171,23 @@ impl SessionCache {
 
 fn bounded<K: Eq + std::hash::Hash, V>(capacity: usize) -> Bounded<K, V> {
     let mut options = OptionsBuilder::new();
-    options.estimated_items_capacity(1).weight_capacity(capacity as u64);
+    options
+        .estimated_items_capacity(1)
+        .weight_capacity(capacity as u64);
     match options.build() {
-        Ok(options) => Cache::with_options(options, UnitWeighter, DefaultHashBuilder::default(), Default::default()),
-        Err(_) => Cache::with(capacity, capacity as u64, UnitWeighter, DefaultHashBuilder::default(), Default::default()),
+        Ok(options) => Cache::with_options(
+            options,
+            UnitWeighter,
+            DefaultHashBuilder::default(),
+            Default::default(),
+        ),
+        Err(_) => Cache::with(
+            capacity,
+            capacity as u64,
+            UnitWeighter,
+            DefaultHashBuilder::default(),
+            Default::default(),
+        ),
     }
 }
 
@@ -178,7 +204,13 @@ mod tests {
 
     fn live() -> LiveSession {
         let (token, at) = (PlainToken::generate(), Timestamp::from_millis(1));
-        let user = User { id: UserId::random(), username: "a".into(), email: None, created_at: at, disabled_at: None };
+        let user = User {
+            id: UserId::random(),
+            username: "a".into(),
+            email: None,
+            created_at: at,
+            disabled_at: None,
+        };
         let session = Session {
             id: token.id(),
             user: user.id,
@@ -188,11 +220,19 @@ mod tests {
             remember: false,
             user_agent: None,
         };
-        LiveSession { session, secret: token.hash(), user }
+        LiveSession {
+            session,
+            secret: token.hash(),
+            user,
+        }
     }
 
     fn fill(cache: &SessionCache, ticket: &Ticket, live: &LiveSession) {
-        cache.fill(ticket, Arc::new(Cached::new(live)), Arc::new(live.user.clone()));
+        cache.fill(
+            ticket,
+            Arc::new(Cached::new(live)),
+            Arc::new(live.user.clone()),
+        );
     }
 
     #[test]
@@ -208,7 +248,8 @@ mod tests {
     fn a_read_that_began_before_the_revocation_fills_nothing() {
         let (cache, live) = (SessionCache::new(100), live());
         for forget in [
-            (&|cache: &SessionCache| cache.forget_session(live.session.id)) as &dyn Fn(&SessionCache),
+            (&|cache: &SessionCache| cache.forget_session(live.session.id))
+                as &dyn Fn(&SessionCache),
             &|cache| cache.forget_user(live.user.id),
             &SessionCache::clear,
         ] {
@@ -239,7 +280,10 @@ mod tests {
         for live in &all {
             fill(&cache, &cache.ticket(live.session.id), live);
         }
-        let kept = all.iter().filter(|live| cache.recall(live.session.id).is_some()).count();
+        let kept = all
+            .iter()
+            .filter(|live| cache.recall(live.session.id).is_some())
+            .count();
         assert!((1..=SHARDS * 4).contains(&kept), "{kept}");
     }
 

@@ -26,7 +26,10 @@ impl Auth {
     ) -> Result<SignedIn, Error> {
         let known = present(self.inner.store.by_id(user.id).await?)?;
         self.prove(&known, current).await?;
-        let names = vec![known.user.username.clone(), known.user.email.clone().unwrap_or_default()];
+        let names = vec![
+            known.user.username.clone(),
+            known.user.email.clone().unwrap_or_default(),
+        ];
         let hash = self.hash_new("new_password", new, names).await?;
         let remember = self.remembers(user).await?;
         let (signed_in, session) = self.new_session(Arc::new(known.user), remember, client);
@@ -46,7 +49,10 @@ impl Auth {
     async fn prove(&self, known: &Credentials, password: Password) -> Result<(), Error> {
         let (argon, hash) = (self.inner.argon, known.hash.clone());
         let slot = self.inner.hashing.admit()?;
-        match slot.run(move |memory| memory.verify(argon, &password, Some(&hash))).await? {
+        match slot
+            .run(move |memory| memory.verify(argon, &password, Some(&hash)))
+            .await?
+        {
             Verdict::Wrong => Err(Error::Invalid(vec![Problem::new(
                 "current_password",
                 "password_wrong",
@@ -59,7 +65,8 @@ impl Auth {
     /// The new session lasts as the old one did.
     async fn remembers(&self, user: &CurrentUser) -> Result<bool, Error> {
         let live = self.inner.store.live(user.session()).await?;
-        live.map(|live| live.session.remember).ok_or(Error::NotAuthenticated)
+        live.map(|live| live.session.remember)
+            .ok_or(Error::NotAuthenticated)
     }
 
     /// Commits, then forgets the user here, then answers.

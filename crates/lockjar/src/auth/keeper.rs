@@ -27,13 +27,17 @@ pub(super) struct Trust {
 
 impl Trust {
     pub(super) fn new(staleness: Duration, began: Duration) -> Self {
-        let trust = Self { staleness, until_millis: AtomicU64::new(0) };
+        let trust = Self {
+            staleness,
+            until_millis: AtomicU64::new(0),
+        };
         trust.renew(began);
         trust
     }
 
     fn renew(&self, began: Duration) {
-        self.until_millis.fetch_max(millis(began + self.staleness), Ordering::Release);
+        self.until_millis
+            .fetch_max(millis(began + self.staleness), Ordering::Release);
     }
 
     /// To be asked after the cache was looked up, never before: a process that was frozen in between must notice.
@@ -52,17 +56,26 @@ pub(super) struct Touches(Mutex<HashMap<SessionId, Timestamp>>);
 
 impl Touches {
     pub(super) fn note(&self, session: SessionId, at: Timestamp) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(session, at);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(session, at);
     }
 
     fn take(&self) -> Vec<(SessionId, Timestamp)> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect()
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+            .into_iter()
+            .collect()
     }
 }
 
 /// Starts the two loops. They end by themselves when the last handle is dropped.
 pub(super) fn start(auth: &Auth, cursor: Cursor) {
-    tokio::spawn(follow(Arc::downgrade(&auth.inner), auth.inner.trust.staleness, cursor));
+    tokio::spawn(follow(
+        Arc::downgrade(&auth.inner),
+        auth.inner.trust.staleness,
+        cursor,
+    ));
     tokio::spawn(write_down(Arc::downgrade(&auth.inner)));
 }
 
@@ -114,7 +127,8 @@ impl Auth {
         let inner = &self.inner;
         let began = inner.clock.uptime();
         let beat = timeout(inner.trust.staleness, inner.store.beat(Some(cursor))).await;
-        let beat = beat.map_err(|_| StoreError::unavailable("reading the change feed took too long"))??;
+        let beat =
+            beat.map_err(|_| StoreError::unavailable("reading the change feed took too long"))??;
         match beat.changes {
             Some(changes) => changes.into_iter().for_each(|change| self.forget(change)),
             None => inner.cache.clear(),
@@ -142,10 +156,17 @@ impl Auth {
     }
 
     async fn sweep(&self) {
-        match self.inner.store.sweep(self.inner.clock.now(), self.inner.limits.idle).await {
+        match self
+            .inner
+            .store
+            .sweep(self.inner.clock.now(), self.inner.limits.idle)
+            .await
+        {
             Ok(0) => {}
             Ok(sessions) => tracing::info!(sessions, "expired sessions were deleted"),
-            Err(error) => tracing::warn!(%error, source = source(&error), "expired sessions were not deleted"),
+            Err(error) => {
+                tracing::warn!(%error, source = source(&error), "expired sessions were not deleted")
+            }
         }
     }
 }

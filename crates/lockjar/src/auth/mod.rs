@@ -133,7 +133,10 @@ impl Auth {
     ) -> Result<T, Error> {
         match tokio::spawn(work).await {
             Ok(result) => result,
-            Err(_) => Err(StoreError::unavailable("a change was interrupted before its end was known").into()),
+            Err(_) => Err(StoreError::unavailable(
+                "a change was interrupted before its end was known",
+            )
+            .into()),
         }
     }
 
@@ -141,7 +144,9 @@ impl Auth {
     fn settle(&self, outcome: Outcome, without_authority: Error) -> Result<(), Error> {
         match outcome {
             Outcome::Done(ended) => {
-                ended.into_iter().for_each(|session| self.inner.cache.forget_session(session));
+                ended
+                    .into_iter()
+                    .for_each(|session| self.inner.cache.forget_session(session));
                 Ok(())
             }
             Outcome::NoAuthority => Err(without_authority),

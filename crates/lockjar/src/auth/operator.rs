@@ -23,10 +23,22 @@ impl<'a> Operator<'a> {
     ///
     /// # Errors
     /// As for [`Auth::sign_up`].
-    pub async fn add_user(&self, name: &str, password: Password, email: Option<String>) -> Result<UserId, Error> {
-        let request = SignUp { email, ..SignUp::new(name, password) };
+    pub async fn add_user(
+        &self,
+        name: &str,
+        password: Password,
+        email: Option<String>,
+    ) -> Result<UserId, Error> {
+        let request = SignUp {
+            email,
+            ..SignUp::new(name, password)
+        };
         let user = self.auth.new_user(&request).await?;
-        if self.auth.inner.store.create(&user, None).await? { Ok(user.id) } else { Err(Error::UsernameTaken) }
+        if self.auth.inner.store.create(&user, None).await? {
+            Ok(user.id)
+        } else {
+            Err(Error::UsernameTaken)
+        }
     }
 
     /// All accounts, by name.
@@ -72,7 +84,12 @@ impl<'a> Operator<'a> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn delete(&self, user: UserId) -> Result<(), Error> {
-        let outcome = self.auth.inner.store.delete(user, self.auth.inner.clock.now()).await?;
+        let outcome = self
+            .auth
+            .inner
+            .store
+            .delete(user, self.auth.inner.clock.now())
+            .await?;
         self.auth.settle_user(user, Which::All, outcome)
     }
 
@@ -81,10 +98,20 @@ impl<'a> Operator<'a> {
     /// # Errors
     /// [`Error::Invalid`] where it breaks a rule; [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn set_password(&self, user: &User, password: Password) -> Result<(), Error> {
-        let names = vec![user.username.clone(), user.email.clone().unwrap_or_default()];
+        let names = vec![
+            user.username.clone(),
+            user.email.clone().unwrap_or_default(),
+        ];
         let hash = self.auth.hash_new("password", password, names).await?;
         let now = self.auth.inner.clock.now();
-        let change = PasswordChange { user: user.id, by: By::Operator, epoch: None, hash, session: None, now };
+        let change = PasswordChange {
+            user: user.id,
+            by: By::Operator,
+            epoch: None,
+            hash,
+            session: None,
+            now,
+        };
         self.auth.set_password(change).await
     }
 
@@ -101,7 +128,13 @@ impl<'a> Operator<'a> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn revoke(&self, session: SessionId) -> Result<(), Error> {
-        let owner = self.auth.inner.store.owner(session).await?.ok_or(Error::NotFound)?;
+        let owner = self
+            .auth
+            .inner
+            .store
+            .owner(session)
+            .await?
+            .ok_or(Error::NotFound)?;
         self.end(owner, Which::One(session)).await
     }
 
@@ -115,15 +148,28 @@ impl<'a> Operator<'a> {
 
     async fn end(&self, user: UserId, which: Which) -> Result<(), Error> {
         let now = self.auth.inner.clock.now();
-        let outcome = self.auth.inner.store.end(user, which, By::Operator, now).await?;
+        let outcome = self
+            .auth
+            .inner
+            .store
+            .end(user, which, By::Operator, now)
+            .await?;
         self.auth.settle_user(user, which, outcome)
     }
 }
 
 impl Auth {
     /// Forgets what a change has ended: one session, or whatever is known of the user.
-    pub(super) fn settle_user(&self, user: UserId, which: Which, outcome: Outcome) -> Result<(), Error> {
-        if matches!((&outcome, which), (Outcome::Done(_), Which::All | Which::AllBut(_))) {
+    pub(super) fn settle_user(
+        &self,
+        user: UserId,
+        which: Which,
+        outcome: Outcome,
+    ) -> Result<(), Error> {
+        if matches!(
+            (&outcome, which),
+            (Outcome::Done(_), Which::All | Which::AllBut(_))
+        ) {
             self.inner.cache.forget_user(user);
         }
         self.settle(outcome, Error::NotAuthenticated)

@@ -59,7 +59,11 @@ impl Auth {
     async fn end(&self, user: &CurrentUser, which: Which) -> Result<(), Error> {
         let (auth, id, by) = (self.clone(), user.id, By::Session(user.session()));
         Self::to_the_end(async move {
-            let outcome = auth.inner.store.end(id, which, by, auth.inner.clock.now()).await?;
+            let outcome = auth
+                .inner
+                .store
+                .end(id, which, by, auth.inner.clock.now())
+                .await?;
             auth.settle_user(id, which, outcome)
         })
         .await?;

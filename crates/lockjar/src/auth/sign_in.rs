@@ -42,7 +42,12 @@ impl SignIn {
     /// A log-in that ends with the browser, from nowhere in particular.
     pub fn new(username: impl Into<String>, password: impl Into<Password>) -> Self {
         let (username, password) = (username.into(), password.into());
-        Self { username, password, remember: false, client: Client::default() }
+        Self {
+            username,
+            password,
+            remember: false,
+            client: Client::default(),
+        }
     }
 }
 
@@ -74,14 +79,18 @@ impl Auth {
         };
         let hash = known.as_ref().map(|known| known.hash.clone());
         let (argon, password) = (self.inner.argon, request.password.clone());
-        let verdict = slot.run(move |memory| memory.verify(argon, &password, hash.as_ref())).await?;
+        let verdict = slot
+            .run(move |memory| memory.verify(argon, &password, hash.as_ref()))
+            .await?;
         let Some(known) = known.filter(|_| verdict != Verdict::Wrong) else {
             tracing::info!(event = "log_in_refused", "a log-in was refused");
             return Err(Error::InvalidCredentials);
         };
         let (user, hash, epoch) = (Arc::new(known.user), known.hash, known.epoch);
-        let (signed_in, new) = self.new_session(Arc::clone(&user), request.remember, &request.client);
-        self.open_session(new, epoch, request.client.presented).await?;
+        let (signed_in, new) =
+            self.new_session(Arc::clone(&user), request.remember, &request.client);
+        self.open_session(new, epoch, request.client.presented)
+            .await?;
         tracing::info!(event = "log_in", user = %user.id, session = %signed_in.token.id(), "a user logged in");
         if verdict == Verdict::RightButWeak {
             self.rehash_later(user.id, hash, request.password);
@@ -89,10 +98,20 @@ impl Auth {
         Ok(signed_in)
     }
 
-    pub(super) async fn open_session(&self, new: NewSession, epoch: Epoch, replaces: Option<PlainToken>) -> Result<(), Error> {
+    pub(super) async fn open_session(
+        &self,
+        new: NewSession,
+        epoch: Epoch,
+        replaces: Option<PlainToken>,
+    ) -> Result<(), Error> {
         let auth = self.clone();
         Self::to_the_end(async move {
-            let log_in = NewLogIn { new, epoch, replaces, per_user: auth.inner.limits.per_user };
+            let log_in = NewLogIn {
+                new,
+                epoch,
+                replaces,
+                per_user: auth.inner.limits.per_user,
+            };
             let outcome = auth.inner.store.open(&log_in).await?;
             auth.settle(outcome, Error::InvalidCredentials)
         })
@@ -100,7 +119,12 @@ impl Auth {
     }
 
     /// A session with a new token, for the caller to write down. The token's hash alone goes to the store.
-    pub(super) fn new_session(&self, user: Arc<User>, remember: bool, client: &Client) -> (SignedIn, NewSession) {
+    pub(super) fn new_session(
+        &self,
+        user: Arc<User>,
+        remember: bool,
+        client: &Client,
+    ) -> (SignedIn, NewSession) {
         let (token, now) = (PlainToken::generate(), self.inner.clock.now());
         let lasts = self.inner.limits.lifetime(remember);
         let session = Session {
@@ -112,9 +136,23 @@ impl Auth {
             remember,
             user_agent: client.user_agent.as_deref().and_then(tidy_user_agent),
         };
-        let lifetime = if remember { Lifetime::Persistent(lasts) } else { Lifetime::Browser };
-        let new = NewSession { session, secret: token.hash() };
-        (SignedIn { user: CurrentUser::new(user, token.id()), token, lifetime }, new)
+        let lifetime = if remember {
+            Lifetime::Persistent(lasts)
+        } else {
+            Lifetime::Browser
+        };
+        let new = NewSession {
+            session,
+            secret: token.hash(),
+        };
+        (
+            SignedIn {
+                user: CurrentUser::new(user, token.id()),
+                token,
+                lifetime,
+            },
+            new,
+        )
     }
 
     /// Stores the password under today's parameters, after the answer, where there is room in the queue.
@@ -123,7 +161,10 @@ impl Auth {
         tokio::spawn(async move {
             let argon = auth.inner.argon;
             let slot = auth.inner.hashing.admit()?;
-            if let Some(new) = slot.run(move |memory| memory.hash(argon, &password)).await? {
+            if let Some(new) = slot
+                .run(move |memory| memory.hash(argon, &password))
+                .await?
+            {
                 auth.inner.store.rehash(user, &old, &new).await?;
             }
             Ok::<(), Error>(())

@@ -28,7 +28,13 @@ impl SignUp {
     /// An account without an address, and a log-in that ends with the browser.
     pub fn new(username: impl Into<String>, password: impl Into<Password>) -> Self {
         let (username, password) = (username.into(), password.into());
-        Self { username, password, email: None, remember: false, client: Client::default() }
+        Self {
+            username,
+            password,
+            email: None,
+            remember: false,
+            client: Client::default(),
+        }
     }
 }
 
@@ -48,10 +54,14 @@ impl Auth {
             created_at: user.created_at,
             disabled_at: None,
         };
-        let (signed_in, session) = self.new_session(Arc::new(shown), request.remember, &request.client);
+        let (signed_in, session) =
+            self.new_session(Arc::new(shown), request.remember, &request.client);
         let auth = self.clone();
         let created =
-            Self::to_the_end(async move { Ok(auth.inner.store.create(&user, Some(&session)).await?) }).await?;
+            Self::to_the_end(
+                async move { Ok(auth.inner.store.create(&user, Some(&session)).await?) },
+            )
+            .await?;
         if !created {
             return Err(Error::UsernameTaken);
         }
@@ -63,13 +73,24 @@ impl Auth {
     /// Checks everything and hashes the password. Writes nothing.
     pub(super) async fn new_user(&self, request: &SignUp) -> Result<NewUser, Error> {
         let mut problems = Vec::new();
-        let name = Username::parse(&request.username).map_err(|problem| problems.push(problem)).ok();
-        let email = request.email.as_deref().map(str::trim).filter(|email| !email.is_empty());
+        let name = Username::parse(&request.username)
+            .map_err(|problem| problems.push(problem))
+            .ok();
+        let email = request
+            .email
+            .as_deref()
+            .map(str::trim)
+            .filter(|email| !email.is_empty());
         if let Some(problem) = email.and_then(|email| check_email(email).err()) {
             problems.push(problem);
         }
-        let names = vec![request.username.clone(), email.unwrap_or_default().to_owned()];
-        let hash = self.hash_new("password", request.password.clone(), names).await;
+        let names = vec![
+            request.username.clone(),
+            email.unwrap_or_default().to_owned(),
+        ];
+        let hash = self
+            .hash_new("password", request.password.clone(), names)
+            .await;
         match (name, hash) {
             (Some(name), Ok(hash)) if problems.is_empty() => Ok(NewUser {
                 id: UserId::random(),
@@ -100,7 +121,9 @@ impl Auth {
             policy.check(&password, &names)?;
             Ok(memory.hash(argon, &password))
         });
-        let hash = hashed.await?.map_err(|problem| Error::Invalid(vec![Problem::password(field, &problem)]))?;
+        let hash = hashed
+            .await?
+            .map_err(|problem| Error::Invalid(vec![Problem::password(field, &problem)]))?;
         hash.ok_or_else(|| StoreError::unavailable("the password could not be hashed").into())
     }
 }

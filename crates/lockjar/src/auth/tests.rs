@@ -16,14 +16,17 @@ use crate::password::{Password, PasswordHash};
 use crate::session::{NewSession, Session};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{
-    Beat, By, Credentials, Cursor, Feed, LiveSession, NewLogIn, NewUser, PasswordChange, Result as StoreResult, Sessions,
-    Users, Which,
+    Beat, By, Credentials, Cursor, Feed, LiveSession, NewLogIn, NewUser, PasswordChange,
+    Result as StoreResult, Sessions, Users, Which,
 };
 use crate::token::PlainToken;
 use crate::user::User;
 
 const PASSWORD: &str = "gravel umbrella seventeen";
-const CHEAP: Argon2Params = Argon2Params { memory_kib: 64, passes: 1 };
+const CHEAP: Argon2Params = Argon2Params {
+    memory_kib: 64,
+    passes: 1,
+};
 
 /// A store that does as SQLite does, and can be slowed or broken where a race would strike.
 struct Held {
@@ -40,7 +43,11 @@ struct Held {
 
 impl Held {
     fn fine(&self) -> StoreResult<()> {
-        if self.broken.load(Ordering::SeqCst) { Err(StoreError::unavailable("broken on purpose")) } else { Ok(()) }
+        if self.broken.load(Ordering::SeqCst) {
+            Err(StoreError::unavailable("broken on purpose"))
+        } else {
+            Ok(())
+        }
     }
 
     async fn wait(&self, delay: &AtomicU64) {
@@ -69,14 +76,24 @@ impl Users for Held {
     async fn list(&self) -> StoreResult<Vec<User>> {
         self.sqlite.list().await
     }
-    async fn rehash(&self, user: UserId, old: &PasswordHash, new: &PasswordHash) -> StoreResult<bool> {
+    async fn rehash(
+        &self,
+        user: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> StoreResult<bool> {
         self.sqlite.rehash(user, old, new).await
     }
     async fn set_password(&self, change: &PasswordChange) -> StoreResult<Outcome> {
         self.fine()?;
         self.sqlite.set_password(change).await
     }
-    async fn set_disabled(&self, user: UserId, disabled: bool, now: Timestamp) -> StoreResult<Outcome> {
+    async fn set_disabled(
+        &self,
+        user: UserId,
+        disabled: bool,
+        now: Timestamp,
+    ) -> StoreResult<Outcome> {
         self.sqlite.set_disabled(user, disabled, now).await
     }
     async fn delete(&self, user: UserId, now: Timestamp) -> StoreResult<Outcome> {
@@ -109,14 +126,28 @@ impl Sessions for Held {
         self.wait(&self.delay_touch).await;
         if self.upserts.load(Ordering::SeqCst) {
             for live in before.into_iter().flatten() {
-                let new = NewSession { session: live.session, secret: live.secret };
-                let log_in = NewLogIn { new, epoch: 0, replaces: None, per_user: 100 };
+                let new = NewSession {
+                    session: live.session,
+                    secret: live.secret,
+                };
+                let log_in = NewLogIn {
+                    new,
+                    epoch: 0,
+                    replaces: None,
+                    per_user: 100,
+                };
                 let _ = self.sqlite.open(&log_in).await;
             }
         }
         self.sqlite.touch(seen).await
     }
-    async fn end(&self, user: UserId, which: Which, by: By, now: Timestamp) -> StoreResult<Outcome> {
+    async fn end(
+        &self,
+        user: UserId,
+        which: Which,
+        by: By,
+        now: Timestamp,
+    ) -> StoreResult<Outcome> {
         self.fine()?;
         self.sqlite.end(user, which, by, now).await
     }
@@ -157,7 +188,12 @@ impl Fixture {
 
     async fn with(change: impl FnOnce(Builder) -> Builder) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let sqlite = SqliteStore::open(&format!("sqlite://{}", folder.path().join("a.db").display())).await.unwrap();
+        let sqlite = SqliteStore::open(&format!(
+            "sqlite://{}",
+            folder.path().join("a.db").display()
+        ))
+        .await
+        .unwrap();
         let store = Arc::new(Held {
             sqlite,
             broken: false.into(),
@@ -167,17 +203,30 @@ impl Fixture {
             reads: 0.into(),
         });
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
-        let builder = Auth::builder("http://localhost:8000").argon2(CHEAP).clock(clock.clone());
+        let builder = Auth::builder("http://localhost:8000")
+            .argon2(CHEAP)
+            .clock(clock.clone());
         let auth = change(builder).store(store.clone()).await.unwrap();
-        Self { auth, store, clock, _folder: folder }
+        Self {
+            auth,
+            store,
+            clock,
+            _folder: folder,
+        }
     }
 
     async fn alice(&self) -> SignedIn {
-        self.auth.sign_up(SignUp::new("alice", PASSWORD)).await.unwrap()
+        self.auth
+            .sign_up(SignUp::new("alice", PASSWORD))
+            .await
+            .unwrap()
     }
 
     async fn log_in(&self) -> SignedIn {
-        self.auth.sign_in(SignIn::new("alice", PASSWORD)).await.unwrap()
+        self.auth
+            .sign_in(SignIn::new("alice", PASSWORD))
+            .await
+            .unwrap()
     }
 
     async fn check(&self, token: &PlainToken) -> Result<CurrentUser, Error> {
@@ -205,18 +254,31 @@ async fn who_signs_up_is_logged_in_until_logging_out() {
     let fixture = Fixture::new().await;
     let signed_in = fixture.alice().await;
     let user = fixture.check(&signed_in.token).await.unwrap();
-    assert_eq!((user.username.as_str(), user.session()), ("alice", signed_in.token.id()));
+    assert_eq!(
+        (user.username.as_str(), user.session()),
+        ("alice", signed_in.token.id())
+    );
     fixture.auth.sign_out(&user).await.unwrap();
     assert!(!fixture.is_in(&signed_in.token).await);
-    fixture.auth.sign_out(&user).await.expect("logging out twice is logging out");
+    fixture
+        .auth
+        .sign_out(&user)
+        .await
+        .expect("logging out twice is logging out");
 }
 
 #[tokio::test]
 async fn every_log_in_is_a_new_session_and_ends_the_one_presented() {
     let fixture = Fixture::new().await;
     let first = fixture.alice().await;
-    let client = Client { presented: Some(first.token.clone()), user_agent: None };
-    let request = SignIn { client, ..SignIn::new("ALICE", PASSWORD) };
+    let client = Client {
+        presented: Some(first.token.clone()),
+        user_agent: None,
+    };
+    let request = SignIn {
+        client,
+        ..SignIn::new("ALICE", PASSWORD)
+    };
     let second = fixture.auth.sign_in(request).await.unwrap();
     assert_ne!(first.token.id(), second.token.id());
     assert!(fixture.is_in(&second.token).await && !fixture.is_in(&first.token).await);
@@ -226,16 +288,39 @@ async fn every_log_in_is_a_new_session_and_ends_the_one_presented() {
 async fn unknown_users_wrong_passwords_and_disabled_accounts_get_one_answer() {
     let fixture = Fixture::new().await;
     let alice = fixture.alice().await;
-    let sign_in = async |name: &str, password: &str| fixture.auth.sign_in(SignIn::new(name, password)).await;
-    for (name, password) in [("alice", "wrong"), ("nobody", PASSWORD), ("al\0ice", PASSWORD), ("", "")] {
-        assert!(matches!(sign_in(name, password).await, Err(Error::InvalidCredentials)), "{name:?}");
+    let sign_in =
+        async |name: &str, password: &str| fixture.auth.sign_in(SignIn::new(name, password)).await;
+    for (name, password) in [
+        ("alice", "wrong"),
+        ("nobody", PASSWORD),
+        ("al\0ice", PASSWORD),
+        ("", ""),
+    ] {
+        assert!(
+            matches!(
+                sign_in(name, password).await,
+                Err(Error::InvalidCredentials)
+            ),
+            "{name:?}"
+        );
     }
-    fixture.auth.operator().disable(alice.user.id).await.unwrap();
-    assert!(matches!(sign_in("alice", PASSWORD).await, Err(Error::InvalidCredentials)));
+    fixture
+        .auth
+        .operator()
+        .disable(alice.user.id)
+        .await
+        .unwrap();
+    assert!(matches!(
+        sign_in("alice", PASSWORD).await,
+        Err(Error::InvalidCredentials)
+    ));
     assert!(!fixture.is_in(&alice.token).await);
     fixture.auth.operator().enable(alice.user.id).await.unwrap();
     assert!(sign_in("alice", PASSWORD).await.is_ok());
-    assert!(!fixture.is_in(&alice.token).await, "enabling brings no session back");
+    assert!(
+        !fixture.is_in(&alice.token).await,
+        "enabling brings no session back"
+    );
 }
 
 #[tokio::test]
@@ -243,10 +328,24 @@ async fn sign_up_names_everything_that_is_wrong_at_once() {
     let fixture = Fixture::new().await;
     fixture.alice().await;
     let sign_up = async |request| fixture.auth.sign_up(request).await.unwrap_err();
-    assert!(matches!(sign_up(SignUp::new("Alice", PASSWORD)).await, Error::UsernameTaken));
-    let request = SignUp { email: Some("nonsense".to_owned()), ..SignUp::new("a b", "short") };
-    let Error::Invalid(problems) = sign_up(request).await else { panic!("it is refused") };
-    assert_eq!(problems.iter().map(|problem| problem.field).collect::<Vec<_>>(), ["username", "email", "password"]);
+    assert!(matches!(
+        sign_up(SignUp::new("Alice", PASSWORD)).await,
+        Error::UsernameTaken
+    ));
+    let request = SignUp {
+        email: Some("nonsense".to_owned()),
+        ..SignUp::new("a b", "short")
+    };
+    let Error::Invalid(problems) = sign_up(request).await else {
+        panic!("it is refused")
+    };
+    assert_eq!(
+        problems
+            .iter()
+            .map(|problem| problem.field)
+            .collect::<Vec<_>>(),
+        ["username", "email", "password"]
+    );
 }
 
 #[tokio::test]
@@ -259,45 +358,79 @@ async fn a_checked_session_costs_no_read_of_the_store() {
         assert!(fixture.is_in(&token).await);
     }
     assert_eq!(fixture.store.reads.load(Ordering::SeqCst), reads);
-    let forged = PlainToken::parse(format!("{}.{}", token.id(), &PlainToken::generate().reveal()[23..]).as_bytes()).unwrap();
+    let forged = PlainToken::parse(
+        format!("{}.{}", token.id(), &PlainToken::generate().reveal()[23..]).as_bytes(),
+    )
+    .unwrap();
     assert!(!fixture.is_in(&forged).await);
-    assert_eq!(fixture.store.reads.load(Ordering::SeqCst), reads, "a wrong secret is refused from memory");
+    assert_eq!(
+        fixture.store.reads.load(Ordering::SeqCst),
+        reads,
+        "a wrong secret is refused from memory"
+    );
 }
 
 #[tokio::test]
 async fn sessions_end_at_both_limits() {
     let fixture = Fixture::new().await;
     let browser = fixture.alice().await.token;
-    let remembered = SignIn { remember: true, ..SignIn::new("alice", PASSWORD) };
+    let remembered = SignIn {
+        remember: true,
+        ..SignIn::new("alice", PASSWORD)
+    };
     let remembered = fixture.auth.sign_in(remembered).await.unwrap().token;
-    let idle = SignIn { remember: true, ..SignIn::new("alice", PASSWORD) };
+    let idle = SignIn {
+        remember: true,
+        ..SignIn::new("alice", PASSWORD)
+    };
     let idle = fixture.auth.sign_in(idle).await.unwrap().token;
-    assert!(fixture.is_in(&browser).await && fixture.is_in(&remembered).await && fixture.is_in(&idle).await);
+    assert!(
+        fixture.is_in(&browser).await
+            && fixture.is_in(&remembered).await
+            && fixture.is_in(&idle).await
+    );
     fixture.pass(Duration::from_secs(12 * 3600 - 1)).await;
     assert!(fixture.is_in(&browser).await);
     fixture.pass(Duration::from_secs(1)).await;
-    assert!(!fixture.is_in(&browser).await, "without 'remember me' it is over after 12 hours");
+    assert!(
+        !fixture.is_in(&browser).await,
+        "without 'remember me' it is over after 12 hours"
+    );
     for _ in 0..29 {
         fixture.pass(Duration::from_secs(24 * 3600)).await;
         assert!(fixture.is_in(&remembered).await);
     }
     assert!(!fixture.is_in(&idle).await, "idle for a week");
     fixture.pass(Duration::from_secs(24 * 3600)).await;
-    assert!(!fixture.is_in(&remembered).await, "30 days are the end however it is used");
+    assert!(
+        !fixture.is_in(&remembered).await,
+        "30 days are the end however it is used"
+    );
 }
 
 #[tokio::test]
 async fn a_use_that_another_process_saw_keeps_a_session_alive() {
     let fixture = Fixture::new().await;
     fixture.alice().await;
-    let request = SignIn { remember: true, ..SignIn::new("alice", PASSWORD) };
+    let request = SignIn {
+        remember: true,
+        ..SignIn::new("alice", PASSWORD)
+    };
     let token = fixture.auth.sign_in(request).await.unwrap().token;
     assert!(fixture.is_in(&token).await);
     let week = Duration::from_secs(7 * 24 * 3600);
     fixture.pass(week - Duration::from_secs(60)).await;
-    fixture.store.sqlite.touch(&[(token.id(), fixture.clock.now())]).await.unwrap();
+    fixture
+        .store
+        .sqlite
+        .touch(&[(token.id(), fixture.clock.now())])
+        .await
+        .unwrap();
     fixture.pass(Duration::from_secs(3600)).await;
-    assert!(fixture.is_in(&token).await, "an idle session is read again before it is refused");
+    assert!(
+        fixture.is_in(&token).await,
+        "an idle session is read again before it is refused"
+    );
 }
 
 #[tokio::test]
@@ -306,7 +439,15 @@ async fn last_uses_are_written_in_batches_at_most_once_a_minute() {
     let signed_in = fixture.alice().await;
     let seen = async || {
         fixture.auth.flush_touches().await;
-        fixture.store.sqlite.live(signed_in.token.id()).await.unwrap().unwrap().session.last_seen_at
+        fixture
+            .store
+            .sqlite
+            .live(signed_in.token.id())
+            .await
+            .unwrap()
+            .unwrap()
+            .session
+            .last_seen_at
     };
     let start = fixture.clock.now();
     fixture.pass(Duration::from_secs(59)).await;
@@ -324,46 +465,115 @@ async fn a_password_change_ends_every_other_session_and_renews_this_one() {
     let user = fixture.check(&here.token).await.unwrap();
     assert!(fixture.is_in(&there.token).await);
     let change = async |current: &str, new: &str| {
-        fixture.auth.change_password(&user, current.into(), new.into(), &Client::default()).await
+        fixture
+            .auth
+            .change_password(&user, current.into(), new.into(), &Client::default())
+            .await
     };
-    let Error::Invalid(wrong) = change("wrong", "another fine long one").await.unwrap_err() else { panic!("refused") };
-    assert_eq!((wrong[0].field, wrong[0].code), ("current_password", "password_wrong"));
-    let Error::Invalid(weak) = change(PASSWORD, "short").await.unwrap_err() else { panic!("refused") };
-    assert_eq!((weak[0].field, weak[0].code), ("new_password", "password_too_short"));
-    assert!(fixture.is_in(&there.token).await, "a refused change ends nothing");
+    let Error::Invalid(wrong) = change("wrong", "another fine long one").await.unwrap_err() else {
+        panic!("refused")
+    };
+    assert_eq!(
+        (wrong[0].field, wrong[0].code),
+        ("current_password", "password_wrong")
+    );
+    let Error::Invalid(weak) = change(PASSWORD, "short").await.unwrap_err() else {
+        panic!("refused")
+    };
+    assert_eq!(
+        (weak[0].field, weak[0].code),
+        ("new_password", "password_too_short")
+    );
+    assert!(
+        fixture.is_in(&there.token).await,
+        "a refused change ends nothing"
+    );
     let renewed = change(PASSWORD, "another fine long one").await.unwrap();
     assert!(fixture.is_in(&renewed.token).await);
     assert!(!fixture.is_in(&here.token).await && !fixture.is_in(&there.token).await);
-    assert!(fixture.auth.sign_in(SignIn::new("alice", PASSWORD)).await.is_err());
-    assert!(fixture.auth.sign_in(SignIn::new("alice", "another fine long one")).await.is_ok());
+    assert!(
+        fixture
+            .auth
+            .sign_in(SignIn::new("alice", PASSWORD))
+            .await
+            .is_err()
+    );
+    assert!(
+        fixture
+            .auth
+            .sign_in(SignIn::new("alice", "another fine long one"))
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]
 async fn sessions_are_the_users_own_to_see_and_end() {
     let fixture = Fixture::new().await;
     let (one, two) = (fixture.alice().await, fixture.log_in().await);
-    let mallory = fixture.auth.sign_up(SignUp::new("mallory", PASSWORD)).await.unwrap();
+    let mallory = fixture
+        .auth
+        .sign_up(SignUp::new("mallory", PASSWORD))
+        .await
+        .unwrap();
     let user = fixture.check(&one.token).await.unwrap();
     assert_eq!(fixture.auth.sessions(&user).await.unwrap().len(), 2);
-    assert!(matches!(fixture.auth.revoke(&mallory.user, two.token.id()).await, Err(Error::NotFound)));
+    assert!(matches!(
+        fixture.auth.revoke(&mallory.user, two.token.id()).await,
+        Err(Error::NotFound)
+    ));
     assert!(fixture.is_in(&two.token).await);
     fixture.auth.revoke(&user, two.token.id()).await.unwrap();
     assert!(!fixture.is_in(&two.token).await);
     let three = fixture.log_in().await;
     fixture.auth.revoke_others(&user).await.unwrap();
-    assert!(!fixture.is_in(&three.token).await && fixture.is_in(&one.token).await && fixture.is_in(&mallory.token).await);
+    assert!(
+        !fixture.is_in(&three.token).await
+            && fixture.is_in(&one.token).await
+            && fixture.is_in(&mallory.token).await
+    );
     fixture.auth.revoke_all(&user).await.unwrap();
     assert!(!fixture.is_in(&one.token).await && fixture.is_in(&mallory.token).await);
-    assert!(matches!(fixture.auth.revoke_all(&user).await, Err(Error::NotAuthenticated)), "authority ends with its session");
+    assert!(
+        matches!(
+            fixture.auth.revoke_all(&user).await,
+            Err(Error::NotAuthenticated)
+        ),
+        "authority ends with its session"
+    );
 }
 
 #[tokio::test]
 async fn a_weak_hash_is_renewed_after_a_log_in() {
-    let fixture = Fixture::with(|builder| builder.argon2(Argon2Params { memory_kib: 128, passes: 2 })).await;
+    let fixture = Fixture::with(|builder| {
+        builder.argon2(Argon2Params {
+            memory_kib: 128,
+            passes: 2,
+        })
+    })
+    .await;
     let alice = fixture.alice().await;
-    let hash = async || fixture.store.sqlite.by_id(alice.user.id).await.unwrap().unwrap().hash;
-    let weak = crate::password::Memory::default().hash(CHEAP, &Password::new(PASSWORD)).unwrap();
-    assert!(fixture.store.sqlite.rehash(alice.user.id, &hash().await, &weak).await.unwrap());
+    let hash = async || {
+        fixture
+            .store
+            .sqlite
+            .by_id(alice.user.id)
+            .await
+            .unwrap()
+            .unwrap()
+            .hash
+    };
+    let weak = crate::password::Memory::default()
+        .hash(CHEAP, &Password::new(PASSWORD))
+        .unwrap();
+    assert!(
+        fixture
+            .store
+            .sqlite
+            .rehash(alice.user.id, &hash().await, &weak)
+            .await
+            .unwrap()
+    );
     fixture.log_in().await;
     for _ in 0..500 {
         if hash().await.as_phc().contains("m=128,t=2") {
@@ -381,14 +591,29 @@ async fn a_store_that_cannot_answer_logs_nobody_out() {
     let (cached, uncached) = (fixture.alice().await, fixture.log_in().await);
     assert!(fixture.is_in(&cached.token).await);
     fixture.store.broken.store(true, Ordering::SeqCst);
-    assert!(matches!(fixture.check(&uncached.token).await, Err(Error::Unavailable(_))));
-    assert!(matches!(fixture.auth.sign_in(SignIn::new("alice", PASSWORD)).await, Err(Error::Unavailable(_))));
-    assert!(matches!(fixture.auth.sign_out(&cached.user).await, Err(Error::Unavailable(_))));
-    assert!(matches!(fixture.auth.ready().await, Err(Error::Unavailable(_))));
+    assert!(matches!(
+        fixture.check(&uncached.token).await,
+        Err(Error::Unavailable(_))
+    ));
+    assert!(matches!(
+        fixture.auth.sign_in(SignIn::new("alice", PASSWORD)).await,
+        Err(Error::Unavailable(_))
+    ));
+    assert!(matches!(
+        fixture.auth.sign_out(&cached.user).await,
+        Err(Error::Unavailable(_))
+    ));
+    assert!(matches!(
+        fixture.auth.ready().await,
+        Err(Error::Unavailable(_))
+    ));
     // What is cached is believed for the staleness and not a moment longer.
     assert!(fixture.is_in(&cached.token).await);
     fixture.clock.advance(Duration::from_secs(1));
-    assert!(matches!(fixture.check(&cached.token).await, Err(Error::Unavailable(_))));
+    assert!(matches!(
+        fixture.check(&cached.token).await,
+        Err(Error::Unavailable(_))
+    ));
     fixture.store.broken.store(false, Ordering::SeqCst);
     assert!(fixture.is_in(&cached.token).await && fixture.is_in(&uncached.token).await);
 }
@@ -399,7 +624,12 @@ async fn a_process_that_was_frozen_does_not_answer_from_the_past() {
     let alice = fixture.alice().await;
     assert!(fixture.is_in(&alice.token).await);
     // Another process ends the session while this one sleeps; no beat comes in between.
-    fixture.store.sqlite.end(alice.user.id, Which::All, By::Operator, fixture.clock.now()).await.unwrap();
+    fixture
+        .store
+        .sqlite
+        .end(alice.user.id, Which::All, By::Operator, fixture.clock.now())
+        .await
+        .unwrap();
     fixture.clock.advance(Duration::from_secs(3600));
     assert!(!fixture.is_in(&alice.token).await);
 }
@@ -409,7 +639,12 @@ async fn what_another_process_ends_is_ended_here_within_the_staleness() {
     let fixture = Fixture::with(|builder| builder.clock(Arc::new(crate::clock::SystemClock))).await;
     let alice = fixture.alice().await;
     assert!(fixture.is_in(&alice.token).await);
-    fixture.store.sqlite.end(alice.user.id, Which::All, By::Operator, fixture.clock.now()).await.unwrap();
+    fixture
+        .store
+        .sqlite
+        .end(alice.user.id, Which::All, By::Operator, fixture.clock.now())
+        .await
+        .unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(!fixture.is_in(&alice.token).await);
 }
@@ -419,8 +654,19 @@ async fn a_log_in_that_hashed_the_old_password_while_it_changed_gets_no_session(
     let fixture = Fixture::new().await;
     let alice = fixture.alice().await;
     let known = fixture.store.by_id(alice.user.id).await.unwrap().unwrap();
-    let (late, new) = fixture.auth.new_session(Arc::new(known.user), false, &Client::default());
-    fixture.auth.change_password(&alice.user, PASSWORD.into(), "another fine long one".into(), &Client::default()).await.unwrap();
+    let (late, new) = fixture
+        .auth
+        .new_session(Arc::new(known.user), false, &Client::default());
+    fixture
+        .auth
+        .change_password(
+            &alice.user,
+            PASSWORD.into(),
+            "another fine long one".into(),
+            &Client::default(),
+        )
+        .await
+        .unwrap();
     let opened = fixture.auth.open_session(new, known.epoch, None).await;
     assert!(matches!(opened, Err(Error::InvalidCredentials)));
     assert!(!fixture.is_in(&late.token).await);
@@ -430,14 +676,24 @@ async fn a_log_in_that_hashed_the_old_password_while_it_changed_gets_no_session(
 async fn a_mutation_runs_to_its_end_when_the_caller_goes_away() {
     let fixture = Fixture::new().await;
     for _ in 0..50 {
-        let token = fixture.auth.sign_up(SignUp::new(SessionId::random().to_string(), PASSWORD)).await.unwrap();
+        let token = fixture
+            .auth
+            .sign_up(SignUp::new(SessionId::random().to_string(), PASSWORD))
+            .await
+            .unwrap();
         assert!(fixture.is_in(&token.token).await);
         // Polled once, so that it has begun, and dropped.
         let mut log_out = Box::pin(fixture.auth.sign_out(&token.user));
-        std::future::poll_fn(|cx| { let _ = log_out.as_mut().poll(cx); std::task::Poll::Ready(()) }).await;
+        std::future::poll_fn(|cx| {
+            let _ = log_out.as_mut().poll(cx);
+            std::task::Poll::Ready(())
+        })
+        .await;
         drop(log_out);
         for _ in 0..1000 {
-            if !fixture.is_in(&token.token).await { break; }
+            if !fixture.is_in(&token.token).await {
+                break;
+            }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         assert!(!fixture.is_in(&token.token).await);
@@ -450,8 +706,14 @@ async fn race(fixture: &Fixture, rounds: u64, revoke: impl AsyncFn(&CurrentUser)
     let mut revived = 0;
     for round in 0..rounds {
         let signed_in = fixture.log_in().await;
-        fixture.store.delay_live.store(round % 20 * 100, Ordering::SeqCst);
-        fixture.store.delay_touch.store(round % 7 * 300, Ordering::SeqCst);
+        fixture
+            .store
+            .delay_live
+            .store(round % 20 * 100, Ordering::SeqCst);
+        fixture
+            .store
+            .delay_touch
+            .store(round % 7 * 300, Ordering::SeqCst);
         fixture.clock.advance(Duration::from_millis(1));
         let (auth, text) = (fixture.auth.clone(), signed_in.token.reveal().to_string());
         let request = tokio::spawn(async move {
@@ -469,7 +731,12 @@ async fn race(fixture: &Fixture, rounds: u64, revoke: impl AsyncFn(&CurrentUser)
 
 async fn racing_fixture() -> Fixture {
     let fixture = Fixture::with(|builder| {
-        builder.limits(SessionLimits { touch_interval: Duration::ZERO, per_user: 100_000, ..SessionLimits::default() })
+        builder
+            .limits(SessionLimits {
+                touch_interval: Duration::ZERO,
+                per_user: 100_000,
+                ..SessionLimits::default()
+            })
             .staleness(Duration::from_secs(3600))
     })
     .await;
@@ -480,42 +747,74 @@ async fn racing_fixture() -> Fixture {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_in_flight_does_not_revive_a_revoked_session() {
     let fixture = racing_fixture().await;
-    let by_id = race(&fixture, 300, async |user| fixture.auth.revoke(user, user.session()).await.unwrap()).await;
-    let everywhere = race(&fixture, 300, async |user| fixture.auth.revoke_all(user).await.unwrap()).await;
+    let by_id = race(&fixture, 300, async |user| {
+        fixture.auth.revoke(user, user.session()).await.unwrap()
+    })
+    .await;
+    let everywhere = race(&fixture, 300, async |user| {
+        fixture.auth.revoke_all(user).await.unwrap()
+    })
+    .await;
     assert_eq!((by_id, everywhere), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_caches_guard_it_would() {
     let fixture = racing_fixture().await;
-    fixture.auth.inner.cache.guard.store(false, Ordering::SeqCst);
-    let revived = race(&fixture, 300, async |user| fixture.auth.revoke(user, user.session()).await.unwrap()).await;
-    assert!(revived > 0, "the race was never met, so the test above proves nothing");
+    fixture
+        .auth
+        .inner
+        .cache
+        .guard
+        .store(false, Ordering::SeqCst);
+    let revived = race(&fixture, 300, async |user| {
+        fixture.auth.revoke(user, user.session()).await.unwrap()
+    })
+    .await;
+    assert!(
+        revived > 0,
+        "the race was never met, so the test above proves nothing"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_a_touch_that_upserts_it_would() {
     let fixture = racing_fixture().await;
     fixture.store.upserts.store(true, Ordering::SeqCst);
-    let revived = race(&fixture, 300, async |user| fixture.auth.revoke(user, user.session()).await.unwrap()).await;
-    assert!(revived > 0, "the race was never met, so the test above proves nothing");
+    let revived = race(&fixture, 300, async |user| {
+        fixture.auth.revoke(user, user.session()).await.unwrap()
+    })
+    .await;
+    assert!(
+        revived > 0,
+        "the race was never met, so the test above proves nothing"
+    );
 }
 
 #[tokio::test]
 async fn contradictory_settings_do_not_open() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("a.db").display());
-    let zero = SessionLimits { idle: Duration::ZERO, ..SessionLimits::default() };
+    let zero = SessionLimits {
+        idle: Duration::ZERO,
+        ..SessionLimits::default()
+    };
     for builder in [
         Auth::builder("http://example.com"),
         Auth::builder("example.com"),
         Auth::builder("http://localhost").limits(zero),
-        Auth::builder("http://localhost").argon2(Argon2Params { memory_kib: 1, passes: 0 }),
+        Auth::builder("http://localhost").argon2(Argon2Params {
+            memory_kib: 1,
+            passes: 0,
+        }),
         Auth::builder("http://localhost").trust_origin("nonsense"),
         Auth::builder("http://localhost").staleness(Duration::ZERO),
     ] {
         let refused = builder.open(&url).await;
         assert!(matches!(refused, Err(OpenError::Config(_))), "{refused:?}");
     }
-    assert!(!folder.path().join("a.db").exists(), "a refused start leaves no file behind");
+    assert!(
+        !folder.path().join("a.db").exists(),
+        "a refused start leaves no file behind"
+    );
 }

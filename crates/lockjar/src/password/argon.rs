@@ -26,7 +26,10 @@ pub struct Argon2Params {
 
 impl Default for Argon2Params {
     fn default() -> Self {
-        Self { memory_kib: 19_456, passes: 2 }
+        Self {
+            memory_kib: 19_456,
+            passes: 2,
+        }
     }
 }
 
@@ -53,7 +56,9 @@ impl Argon2Params {
     /// The hash that takes as long as this one takes longer than `done`: none if it does not.
     fn remainder(self, done: u64) -> Option<Self> {
         let memory = self.cost().checked_sub(done)? / u64::from(self.passes);
-        let memory_kib = u32::try_from(memory).ok().filter(|kib| *kib >= Params::MIN_M_COST)?;
+        let memory_kib = u32::try_from(memory)
+            .ok()
+            .filter(|kib| *kib >= Params::MIN_M_COST)?;
         Some(Self { memory_kib, ..self })
     }
 }
@@ -75,18 +80,33 @@ impl Memory {
         &mut self.0[..count]
     }
 
-    fn compute(&mut self, params: Params, password: &Password, salt: &[u8], out: &mut [u8]) -> Result<(), argon2::Error> {
+    fn compute(
+        &mut self,
+        params: Params,
+        password: &Password,
+        salt: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), argon2::Error> {
         let blocks = self.blocks(params.block_count());
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into_with_memory(password.as_str().as_bytes(), salt, out, blocks)
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into_with_memory(
+            password.as_str().as_bytes(),
+            salt,
+            out,
+            blocks,
+        )
     }
 
     /// Hashes a password under a new random salt. `None` only where [`Argon2Params::check`] would have refused.
-    pub(crate) fn hash(&mut self, params: Argon2Params, password: &Password) -> Option<PasswordHash> {
+    pub(crate) fn hash(
+        &mut self,
+        params: Argon2Params,
+        password: &Password,
+    ) -> Option<PasswordHash> {
         let salt: [u8; SALT_BYTES] = random();
         let mut out = [0; HASH_BYTES];
         let params = params.params()?;
-        self.compute(params.clone(), password, &salt, &mut out).ok()?;
+        self.compute(params.clone(), password, &salt, &mut out)
+            .ok()?;
         let phc = phc::PasswordHash {
             algorithm: Algorithm::Argon2id.ident(),
             version: Some(Version::V0x13.into()),
@@ -101,9 +121,16 @@ impl Memory {
     /// Compares a password with a stored hash. Where the stored hash is cheaper than today's parameters the difference
     /// is worked off too, so that time does not tell an old account from one that does not exist (Django's
     /// CVE-2025-13473); without a stored hash the whole of it is.
-    pub(crate) fn verify(&mut self, today: Argon2Params, password: &Password, stored: Option<&PasswordHash>) -> Verdict {
+    pub(crate) fn verify(
+        &mut self,
+        today: Argon2Params,
+        password: &Password,
+        stored: Option<&PasswordHash>,
+    ) -> Verdict {
         let known = stored.and_then(|hash| Stored::parse(hash.as_phc()));
-        let verdict = known.as_ref().map_or(Verdict::Wrong, |stored| stored.verify(self, today, password));
+        let verdict = known.as_ref().map_or(Verdict::Wrong, |stored| {
+            stored.verify(self, today, password)
+        });
         let done = known.map_or(0, |stored| stored.cost());
         if let Some(params) = today.remainder(done).and_then(Argon2Params::params) {
             let mut out = [0; HASH_BYTES];
@@ -135,10 +162,16 @@ impl Stored {
     /// `None` for anything but an Argon2id hash of a bearable cost.
     fn parse(text: &str) -> Option<Self> {
         let phc = phc::PasswordHash::new(text).ok()?;
-        if phc.algorithm != Algorithm::Argon2id.ident() || phc.version != Some(Version::V0x13.into()) {
+        if phc.algorithm != Algorithm::Argon2id.ident()
+            || phc.version != Some(Version::V0x13.into())
+        {
             return None;
         }
-        let stored = Self { params: Params::try_from(&phc).ok()?, salt: phc.salt?, hash: phc.hash? };
+        let stored = Self {
+            params: Params::try_from(&phc).ok()?,
+            salt: phc.salt?,
+            hash: phc.hash?,
+        };
         (stored.cost() <= MAX_COST).then_some(stored)
     }
 
@@ -148,7 +181,9 @@ impl Stored {
 
     fn verify(&self, memory: &mut Memory, today: Argon2Params, password: &Password) -> Verdict {
         let mut out = vec![0; self.hash.len()];
-        let computed = memory.compute(self.params.clone(), password, &self.salt, &mut out).is_ok();
+        let computed = memory
+            .compute(self.params.clone(), password, &self.salt, &mut out)
+            .is_ok();
         let equal: bool = out.ct_eq(self.hash.as_bytes()).into();
         out.zeroize();
         match computed && equal {
@@ -159,7 +194,9 @@ impl Stored {
     }
 
     fn is_weaker_than(&self, today: Argon2Params) -> bool {
-        self.params.m_cost() < today.memory_kib || self.params.t_cost() < today.passes || self.hash.len() < HASH_BYTES
+        self.params.m_cost() < today.memory_kib
+            || self.params.t_cost() < today.passes
+            || self.hash.len() < HASH_BYTES
     }
 }
 
@@ -167,15 +204,31 @@ impl Stored {
 mod tests {
     use super::*;
 
-    const CHEAP: Argon2Params = Argon2Params { memory_kib: 64, passes: 1 };
-    const TODAY: Argon2Params = Argon2Params { memory_kib: 128, passes: 2 };
+    const CHEAP: Argon2Params = Argon2Params {
+        memory_kib: 64,
+        passes: 1,
+    };
+    const TODAY: Argon2Params = Argon2Params {
+        memory_kib: 128,
+        passes: 2,
+    };
 
     #[test]
     fn a_hash_is_a_phc_string_that_verifies() {
         let mut memory = Memory::default();
-        let hash = memory.hash(Argon2Params::default(), &Password::new("tr\u{e8}s bien")).unwrap();
-        assert!(hash.as_phc().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.as_phc());
-        let verdict = memory.verify(Argon2Params::default(), &Password::new("tre\u{300}s bien"), Some(&hash));
+        let hash = memory
+            .hash(Argon2Params::default(), &Password::new("tr\u{e8}s bien"))
+            .unwrap();
+        assert!(
+            hash.as_phc().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{}",
+            hash.as_phc()
+        );
+        let verdict = memory.verify(
+            Argon2Params::default(),
+            &Password::new("tre\u{300}s bien"),
+            Some(&hash),
+        );
         assert_eq!(verdict, Verdict::Right);
     }
 
@@ -189,16 +242,28 @@ mod tests {
     fn a_wrong_password_and_a_missing_hash_are_the_same_answer() {
         let mut memory = Memory::default();
         let hash = memory.hash(TODAY, &Password::new("right")).unwrap();
-        assert_eq!(memory.verify(TODAY, &Password::new("wrong"), Some(&hash)), Verdict::Wrong);
-        assert_eq!(memory.verify(TODAY, &Password::new("wrong"), None), Verdict::Wrong);
+        assert_eq!(
+            memory.verify(TODAY, &Password::new("wrong"), Some(&hash)),
+            Verdict::Wrong
+        );
+        assert_eq!(
+            memory.verify(TODAY, &Password::new("wrong"), None),
+            Verdict::Wrong
+        );
     }
 
     #[test]
     fn a_weaker_hash_is_said_to_be_weak() {
         let mut memory = Memory::default();
         let hash = memory.hash(CHEAP, &Password::new("right")).unwrap();
-        assert_eq!(memory.verify(TODAY, &Password::new("right"), Some(&hash)), Verdict::RightButWeak);
-        assert_eq!(memory.verify(CHEAP, &Password::new("right"), Some(&hash)), Verdict::Right);
+        assert_eq!(
+            memory.verify(TODAY, &Password::new("right"), Some(&hash)),
+            Verdict::RightButWeak
+        );
+        assert_eq!(
+            memory.verify(CHEAP, &Password::new("right"), Some(&hash)),
+            Verdict::Right
+        );
     }
 
     #[test]
@@ -214,7 +279,11 @@ mod tests {
         let dear = "$argon2id$v=19$m=4194304,t=9,p=1$c29tZXNhbHRzYWx0$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI";
         assert!(Stored::parse(dear).is_none());
         assert!(Stored::parse(&dear.replace("4194304,t=9", "64,t=1")).is_some());
-        for bad in ["", "plain", "$argon2i$v=19$m=64,t=1,p=1$c29tZXNhbHRzYWx0$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI"] {
+        for bad in [
+            "",
+            "plain",
+            "$argon2i$v=19$m=64,t=1,p=1$c29tZXNhbHRzYWx0$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI",
+        ] {
             assert!(Stored::parse(bad).is_none(), "{bad:?}");
         }
     }

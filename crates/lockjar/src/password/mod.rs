@@ -5,8 +5,8 @@ mod policy;
 mod pool;
 
 pub use argon::Argon2Params;
-pub use policy::{PasswordPolicy, PasswordProblem};
 pub(crate) use argon::{Memory, Verdict};
+pub use policy::{PasswordPolicy, PasswordProblem};
 pub(crate) use pool::HashPool;
 
 use std::fmt;
@@ -86,8 +86,14 @@ mod tests {
 
     #[test]
     fn accents_are_one_password_however_they_are_composed() {
-        assert_eq!(Password::new("caf\u{e9}").as_str(), Password::new("cafe\u{301}").as_str());
-        assert_ne!(Password::new("caf\u{e9}").as_str(), Password::new("cafe").as_str());
+        assert_eq!(
+            Password::new("caf\u{e9}").as_str(),
+            Password::new("cafe\u{301}").as_str()
+        );
+        assert_ne!(
+            Password::new("caf\u{e9}").as_str(),
+            Password::new("cafe").as_str()
+        );
     }
 
     #[test]
@@ -104,6 +110,9 @@ mod tests {
     #[test]
     fn debug_prints_nothing() {
         let hash = PasswordHash::from_phc("$argon2id$secret".to_owned());
-        assert_eq!(format!("{:?} {hash:?}", Password::new("hunter2")), "Password(…) PasswordHash(…)");
+        assert_eq!(
+            format!("{:?} {hash:?}", Password::new("hunter2")),
+            "Password(…) PasswordHash(…)"
+        );
     }
 }

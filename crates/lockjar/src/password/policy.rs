@@ -20,7 +20,10 @@ pub struct PasswordPolicy {
 impl Default for PasswordPolicy {
     /// 15 code points or more (NIST SP 800-63B-4 for a single factor), none that is easily guessed.
     fn default() -> Self {
-        Self { min_length: 15, refuse_common: true }
+        Self {
+            min_length: 15,
+            refuse_common: true,
+        }
     }
 }
 
@@ -29,14 +32,20 @@ impl PasswordPolicy {
     /// OWASP ASVS 6.2.1 in any case and is raised to 8.
     #[must_use]
     pub fn min_length(self, code_points: usize) -> Self {
-        Self { min_length: code_points.clamp(8, PASSWORD_MAX), ..self }
+        Self {
+            min_length: code_points.clamp(8, PASSWORD_MAX),
+            ..self
+        }
     }
 
     /// Accepts every password of one code point or more, `password1` among them. For demonstrations with published
     /// passwords; with anything else it lets people choose what attackers try first.
     #[must_use]
     pub fn dangerously_accept_anything() -> Self {
-        Self { min_length: 1, refuse_common: false }
+        Self {
+            min_length: 1,
+            refuse_common: false,
+        }
     }
 
     /// The fewest code points that are accepted.
@@ -53,7 +62,9 @@ impl PasswordPolicy {
     pub fn check(&self, password: &Password, names: &[&str]) -> Result<(), PasswordProblem> {
         let text = password.as_str();
         if text.chars().count() < self.min_length {
-            return Err(PasswordProblem::TooShort { min: self.min_length });
+            return Err(PasswordProblem::TooShort {
+                min: self.min_length,
+            });
         }
         if password.is_too_long() {
             return Err(PasswordProblem::TooLong);
@@ -64,7 +75,9 @@ impl PasswordPolicy {
         if is_made_of(text, names) {
             return Err(PasswordProblem::MadeOfNames);
         }
-        is_uncommon(text).then_some(()).ok_or(PasswordProblem::Common)
+        is_uncommon(text)
+            .then_some(())
+            .ok_or(PasswordProblem::Common)
     }
 }
 
@@ -94,7 +107,9 @@ fn is_uncommon(password: &str) -> bool {
 #[non_exhaustive]
 pub enum PasswordProblem {
     /// Fewer code points than the policy asks for.
-    #[error("The password is too short: use at least {min} characters. Several words make a good one.")]
+    #[error(
+        "The password is too short: use at least {min} characters. Several words make a good one."
+    )]
     TooShort {
         /// The fewest accepted.
         min: usize,
@@ -103,10 +118,14 @@ pub enum PasswordProblem {
     #[error("The password is too long: use at most 1,024 characters.")]
     TooLong,
     /// On the known lists, or built in a way that is tried first.
-    #[error("That password is among the first that attackers try: choose one that is harder to guess.")]
+    #[error(
+        "That password is among the first that attackers try: choose one that is harder to guess."
+    )]
     Common,
     /// Little more than the user's or the service's name.
-    #[error("That password is made of your name or this service's: choose one that has nothing to do with them.")]
+    #[error(
+        "That password is made of your name or this service's: choose one that has nothing to do with them."
+    )]
     MadeOfNames,
 }
 
@@ -128,12 +147,20 @@ mod tests {
     use super::*;
 
     fn check(password: &str) -> Result<(), PasswordProblem> {
-        PasswordPolicy::default().check(&Password::new(password), &["alice", "alice@example.com", "Lockjar"])
+        PasswordPolicy::default().check(
+            &Password::new(password),
+            &["alice", "alice@example.com", "Lockjar"],
+        )
     }
 
     #[test]
     fn length_alone_makes_a_password() {
-        for good in ["gravel umbrella seventeen", "xkqpwmzvnrtyalsdk", "пароль из нескольких слов", &"aB3 ".repeat(9).replace("aB3", "wolf tin")] {
+        for good in [
+            "gravel umbrella seventeen",
+            "xkqpwmzvnrtyalsdk",
+            "пароль из нескольких слов",
+            &"aB3 ".repeat(9).replace("aB3", "wolf tin"),
+        ] {
             assert_eq!(check(good), Ok(()), "{good:?}");
         }
     }
@@ -141,20 +168,33 @@ mod tests {
     #[test]
     fn code_points_are_counted_after_normalisation() {
         assert_eq!(check("short"), Err(PasswordProblem::TooShort { min: 15 }));
-        assert_eq!(check(&"e\u{301}".repeat(14)), Err(PasswordProblem::TooShort { min: 15 }));
+        assert_eq!(
+            check(&"e\u{301}".repeat(14)),
+            Err(PasswordProblem::TooShort { min: 15 })
+        );
         assert_eq!(check(&"long ".repeat(300)), Err(PasswordProblem::TooLong));
     }
 
     #[test]
     fn what_attackers_try_first_is_refused() {
-        for bad in ["passwordpassword", "aaaaaaaaaaaaaaaaaaaa", "123456789012345678", "qwertyuiopasdfghjkl", "abcdefghijklmnopqrstuvwxyz"] {
+        for bad in [
+            "passwordpassword",
+            "aaaaaaaaaaaaaaaaaaaa",
+            "123456789012345678",
+            "qwertyuiopasdfghjkl",
+            "abcdefghijklmnopqrstuvwxyz",
+        ] {
             assert_eq!(check(bad), Err(PasswordProblem::Common), "{bad:?}");
         }
     }
 
     #[test]
     fn the_users_and_the_services_names_make_no_password() {
-        for bad in ["alicealicealice!", "Alice@Example.com1", "LOCKJARlockjar2026"] {
+        for bad in [
+            "alicealicealice!",
+            "Alice@Example.com1",
+            "LOCKJARlockjar2026",
+        ] {
             assert_eq!(check(bad), Err(PasswordProblem::MadeOfNames), "{bad:?}");
         }
         assert_eq!(check("alice keeps seven geese"), Ok(()));
@@ -168,7 +208,15 @@ mod tests {
     #[test]
     fn only_the_dangerous_policy_accepts_password1() {
         let password = Password::new("password1");
-        assert_eq!(PasswordPolicy::default().min_length(8).check(&password, &[]), Err(PasswordProblem::Common));
-        assert_eq!(PasswordPolicy::dangerously_accept_anything().check(&password, &[]), Ok(()));
+        assert_eq!(
+            PasswordPolicy::default()
+                .min_length(8)
+                .check(&password, &[]),
+            Err(PasswordProblem::Common)
+        );
+        assert_eq!(
+            PasswordPolicy::dangerously_accept_anything().check(&password, &[]),
+            Ok(())
+        );
     }
 }

@@ -37,7 +37,9 @@ pub(crate) struct HashPool {
 impl HashPool {
     /// Starts one thread for each core, at most four.
     pub(crate) fn start() -> std::io::Result<Self> {
-        let threads = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
+        let threads = thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(MAX_THREADS);
         Self::with(threads, threads * SLOTS_PER_THREAD)
     }
 
@@ -45,17 +47,27 @@ impl HashPool {
         let (jobs, waiting) = unbounded::<Job>();
         for number in 0..threads {
             let waiting = waiting.clone();
-            thread::Builder::new().name(format!("lockjar-hash-{number}")).spawn(move || work(&waiting))?;
+            thread::Builder::new()
+                .name(format!("lockjar-hash-{number}"))
+                .spawn(move || work(&waiting))?;
         }
-        Ok(Self { jobs, slots: Arc::new(Semaphore::new(slots)) })
+        Ok(Self {
+            jobs,
+            slots: Arc::new(Semaphore::new(slots)),
+        })
     }
 
     /// A place in the queue, or the answer that there is none. It comes before anything is looked up, so that a full
     /// queue says nothing about who exists.
     pub(crate) fn admit(&self) -> Result<Slot, Error> {
         let permit = Arc::clone(&self.slots).try_acquire_owned();
-        let permit = permit.map_err(|_| Error::Overloaded { retry_after: RETRY_AFTER })?;
-        Ok(Slot { permit, jobs: self.jobs.clone() })
+        let permit = permit.map_err(|_| Error::Overloaded {
+            retry_after: RETRY_AFTER,
+        })?;
+        Ok(Slot {
+            permit,
+            jobs: self.jobs.clone(),
+        })
     }
 }
 
@@ -85,7 +97,9 @@ impl Slot {
 }
 
 fn gone() -> Error {
-    Error::Unavailable(StoreError::unavailable("a password thread stopped before it answered"))
+    Error::Unavailable(StoreError::unavailable(
+        "a password thread stopped before it answered",
+    ))
 }
 
 fn work(waiting: &Receiver<Job>) {
@@ -169,7 +183,10 @@ mod tests {
     async fn the_threads_yield_to_those_that_answer() {
         let pool = HashPool::with(1, 1).unwrap();
         let nice = || rustix::process::getpriority_process(None).unwrap();
-        assert_eq!(pool.admit().unwrap().run(move |_| nice()).await.unwrap(), NICENESS);
+        assert_eq!(
+            pool.admit().unwrap().run(move |_| nice()).await.unwrap(),
+            NICENESS
+        );
         assert_eq!(nice(), 0);
     }
 }

@@ -7,12 +7,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
-use serde_json::json;
 
 use super::Mounted;
 use super::asking::wants_page;
 use super::assets;
 use super::fields::Issue;
+use super::openapi::{Done, InvalidBody, RefusedBody};
 use super::pages::{Chrome, FieldError, Message};
 use crate::auth::{Auth, SignedIn};
 use crate::csrf::CrossOrigin;
@@ -55,8 +55,8 @@ impl Refusal {
     /// As JSON.
     pub(super) fn into_json(self, auth: &Auth) -> Response {
         match self {
-            Self::Body(status, code, detail) => json(status, &json!({ "detail": detail, "code": code })),
-            Self::Fields(issues) => validation(&issues),
+            Self::Body(status, code, detail) => refused(status, code, detail),
+            Self::Fields(issues) => validation(issues),
             Self::Verb(failed) => error(&failed, auth),
         }
     }
@@ -76,27 +76,40 @@ impl Refusal {
         match self {
             Self::Body(_, _, detail) => (Some(detail.to_owned()), Vec::new()),
             Self::Fields(issues) => (None, issues.into_iter().map(Issue::into_page).collect()),
-            Self::Verb(Error::Invalid(problems)) => (None, problems.into_iter().map(field_error).collect()),
-            Self::Verb(Error::UsernameTaken) => (None, vec![taken()]),
-            Self::Verb(Error::InvalidCredentials) => {
-                (Some("That username and password do not match. Check both and try again.".to_owned()), Vec::new())
+            Self::Verb(Error::Invalid(problems)) => {
+                (None, problems.into_iter().map(field_error).collect())
             }
+            Self::Verb(Error::UsernameTaken) => (None, vec![taken()]),
+            Self::Verb(Error::InvalidCredentials) => (
+                Some(
+                    "That username and password do not match. Check both and try again.".to_owned(),
+                ),
+                Vec::new(),
+            ),
             Self::Verb(error) => (Some(format!("{error}.")), Vec::new()),
         }
     }
 }
 
 fn field_error(problem: Problem) -> FieldError {
-    FieldError { field: problem.field.to_owned(), message: problem.message }
+    FieldError {
+        field: problem.field.to_owned(),
+        message: problem.message,
+    }
 }
 
 fn taken() -> FieldError {
-    FieldError { field: "username".to_owned(), message: "That username is taken: choose another.".to_owned() }
+    FieldError {
+        field: "username".to_owned(),
+        message: "That username is taken: choose another.".to_owned(),
+    }
 }
 
 fn status_of(error: &Error) -> StatusCode {
     match error {
-        Error::InvalidCredentials | Error::NotAuthenticated | Error::DuplicateCookie => StatusCode::UNAUTHORIZED,
+        Error::InvalidCredentials | Error::NotAuthenticated | Error::DuplicateCookie => {
+            StatusCode::UNAUTHORIZED
+        }
         Error::UsernameTaken => StatusCode::CONFLICT,
         Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::NotFound => StatusCode::NOT_FOUND,
@@ -121,9 +134,9 @@ fn code_of(error: &Error) -> &'static str {
 pub(super) fn error(error: &Error, auth: &Auth) -> Response {
     log_fault(error);
     if let Error::Invalid(problems) = error {
-        return validation(&problems.iter().map(Issue::from_problem).collect::<Vec<_>>());
+        return validation(problems.iter().map(Issue::from_problem).collect());
     }
-    let mut response = json(status_of(error), &json!({ "detail": error.to_string(), "code": code_of(error) }));
+    let mut response = refused(status_of(error), code_of(error), error.to_string());
     add_headers(response.headers_mut(), error, auth);
     response
 }
@@ -131,14 +144,23 @@ pub(super) fn error(error: &Error, auth: &Auth) -> Response {
 fn add_headers(headers: &mut HeaderMap, error: &Error, auth: &Auth) {
     match error {
         Error::NotAuthenticated => {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Cookie realm=\"session\""));
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Cookie realm=\"session\""),
+            );
         }
         Error::DuplicateCookie => {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Cookie realm=\"session\""));
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Cookie realm=\"session\""),
+            );
             clear_cookie(headers, auth);
         }
         Error::Overloaded { retry_after } => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
+            headers.insert(
+                header::RETRY_AFTER,
+                HeaderValue::from(retry_after.as_secs().max(1)),
+            );
         }
         Error::Unavailable(_) => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
@@ -154,35 +176,69 @@ fn log_fault(error: &Error) {
     }
 }
 
-fn validation(issues: &[Issue]) -> Response {
-    json(StatusCode::UNPROCESSABLE_ENTITY, &json!({ "detail": issues, "code": "validation_error" }))
+fn validation(detail: Vec<Issue>) -> Response {
+    json(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        &InvalidBody {
+            detail,
+            code: "validation_error",
+        },
+    )
+}
+
+fn refused(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Response {
+    json(
+        status,
+        &RefusedBody {
+            detail: detail.into(),
+            code,
+        },
+    )
 }
 
 /// JSON, which no browser may take for anything else.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    let Ok(text) = serde_json::to_vec(value) else { return panicked() };
+    let Ok(text) = serde_json::to_vec(value) else {
+        return panicked();
+    };
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     headers.insert(header::CONTENT_SECURITY_POLICY, API_CSP);
     headers.insert(CORP, SAME_ORIGIN);
     response
 }
 
 pub(super) fn message(status: StatusCode, message: &str) -> Response {
-    json(status, &json!({ "message": message }))
+    json(
+        status,
+        &Done {
+            message: message.to_owned(),
+        },
+    )
 }
 
 /// A page. None is ever stored, because most show whose it is.
 pub(super) fn page(status: StatusCode, page: &impl Template) -> Response {
-    let Ok(text) = page.render() else { return panicked() };
+    let Ok(text) = page.render() else {
+        return panicked();
+    };
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
     headers.insert(header::CONTENT_SECURITY_POLICY, PAGE_CSP);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-store"),
+    );
     headers.insert(header::X_FRAME_OPTIONS, DENY);
     headers.insert(CORP, SAME_ORIGIN);
     headers.insert(COOP, SAME_ORIGIN);
@@ -191,19 +247,34 @@ pub(super) fn page(status: StatusCode, page: &impl Template) -> Response {
 
 /// The frame of every page.
 pub(super) fn chrome<'a>(auth: &'a Auth, username: Option<&'a str>) -> Chrome<'a> {
-    Chrome { service: auth.service(), css: assets::css_url(), icon: assets::ICON_URL, username }
+    Chrome {
+        service: auth.service(),
+        css: assets::css_url(),
+        icon: assets::ICON_URL,
+        username,
+    }
 }
 
 /// A page that says what happened.
 pub(super) fn message_page(auth: &Auth, status: StatusCode, title: &str, text: &str) -> Response {
-    page(status, &Message { chrome: chrome(auth, None), status: status.as_u16(), title, text })
+    page(
+        status,
+        &Message {
+            chrome: chrome(auth, None),
+            status: status.as_u16(),
+            title,
+            text,
+        },
+    )
 }
 
 /// A fault or a refusal where there is no form to show it beside.
 pub(super) fn refusal_page(auth: &Auth, refusal: Refusal) -> Response {
     let (status, headers) = (refusal.status(), refusal.headers(auth));
     let (general, fields) = refusal.into_page();
-    let text = general.or_else(|| fields.into_iter().next().map(|field| field.message)).unwrap_or_default();
+    let text = general
+        .or_else(|| fields.into_iter().next().map(|field| field.message))
+        .unwrap_or_default();
     let title = status.canonical_reason().unwrap_or("Error");
     let mut response = message_page(auth, status, title, &text);
     response.headers_mut().extend(headers);
@@ -235,7 +306,7 @@ fn clear_cookie(headers: &mut HeaderMap, auth: &Auth) {
 }
 
 pub(super) fn cross_origin(refusal: &CrossOrigin, headers: &HeaderMap) -> Response {
-    let mut response = json(StatusCode::FORBIDDEN, &json!({ "detail": refusal.to_string(), "code": "cross_origin" }));
+    let mut response = refused(StatusCode::FORBIDDEN, "cross_origin", refusal.to_string());
     if wants_page(headers) {
         // A person sees one sentence; no page of ours is shown to another site.
         let text = format!("Refused: {refusal}.\n");
@@ -243,7 +314,10 @@ pub(super) fn cross_origin(refusal: &CrossOrigin, headers: &HeaderMap) -> Respon
         let plain = HeaderValue::from_static("text/plain; charset=utf-8");
         response.headers_mut().insert(header::CONTENT_TYPE, plain);
     }
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Sec-Fetch-Site, Origin"));
+    response.headers_mut().insert(
+        header::VARY,
+        HeaderValue::from_static("Sec-Fetch-Site, Origin"),
+    );
     response
 }
 
@@ -251,7 +325,10 @@ pub(super) fn panicked() -> Response {
     let text = r#"{"detail":"Internal Server Error","code":"internal_error"}"#;
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     response
 }
 
@@ -261,18 +338,27 @@ pub async fn not_found() -> Response {
 }
 
 pub(super) fn missing() -> Response {
-    json(StatusCode::NOT_FOUND, &json!({ "detail": "Not Found", "code": "not_found" }))
+    refused(StatusCode::NOT_FOUND, "not_found", "Not Found")
 }
 
 /// 405 in the one JSON shape, for an app's `method_not_allowed_fallback`; axum adds `Allow`.
 pub async fn method_not_allowed() -> Response {
-    json(StatusCode::METHOD_NOT_ALLOWED, &json!({ "detail": "Method Not Allowed", "code": "method_not_allowed" }))
+    refused(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "Method Not Allowed",
+    )
 }
 
 /// 404 for people and programs.
 pub(super) async fn missing_page(State(site): State<Mounted>, request: Request) -> Response {
     match wants_page(request.headers()) {
-        true => message_page(&site.auth, StatusCode::NOT_FOUND, "Not found", "There is no page at this address."),
+        true => message_page(
+            &site.auth,
+            StatusCode::NOT_FOUND,
+            "Not found",
+            "There is no page at this address.",
+        ),
         false => missing(),
     }
 }

@@ -31,15 +31,27 @@ impl<S: MountedState> FromRequestParts<S> for Asking {
             Presented::Nothing | Presented::Conflicting => None,
         };
         let user_agent = parts.headers.get(header::USER_AGENT);
-        let user_agent = user_agent.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        Ok(Self { client: Client { user_agent, presented }, wants_page: wants_page(&parts.headers) })
+        let user_agent =
+            user_agent.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        Ok(Self {
+            client: Client {
+                user_agent,
+                presented,
+            },
+            wants_page: wants_page(&parts.headers),
+        })
     }
 }
 
 /// Browsers name `text/html` when they open a page or send a form; scripts and programs do not.
 pub(super) fn wants_page(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accepted.flat_map(|value| value.split(',')).any(|kind| kind.trim_start().starts_with("text/html"))
+    let accepted = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    accepted
+        .flat_map(|value| value.split(','))
+        .any(|kind| kind.trim_start().starts_with("text/html"))
 }
 
 impl Asking {
@@ -74,8 +86,15 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let pairs: Vec<(String, String)> = Query::try_from_uri(&parts.uri).map(|Query(pairs)| pairs).unwrap_or_default();
-        let value = |name| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let pairs: Vec<(String, String)> = Query::try_from_uri(&parts.uri)
+            .map(|Query(pairs)| pairs)
+            .unwrap_or_default();
+        let value = |name| {
+            pairs
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.as_str())
+        };
         Ok(Self {
             next: value("next").unwrap_or_default().to_owned(),
             notice: value("notice").and_then(Notice::from_query),

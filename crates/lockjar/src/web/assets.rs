@@ -25,7 +25,11 @@ pub(super) fn css_url() -> &'static str {
 }
 
 pub(super) async fn css() -> impl IntoResponse {
-    asset("text/css; charset=utf-8", "public, max-age=31536000, immutable", CSS)
+    asset(
+        "text/css; charset=utf-8",
+        "public, max-age=31536000, immutable",
+        CSS,
+    )
 }
 
 pub(super) async fn icon() -> impl IntoResponse {
@@ -36,7 +40,10 @@ fn asset(kind: &'static str, cache: &'static str, text: &'static str) -> impl In
     let headers = [
         (header::CONTENT_TYPE.as_str(), kind),
         (header::CACHE_CONTROL.as_str(), cache),
-        (header::CONTENT_SECURITY_POLICY.as_str(), "default-src 'none'; frame-ancestors 'none'"),
+        (
+            header::CONTENT_SECURITY_POLICY.as_str(),
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
         ("cross-origin-resource-policy", "same-origin"),
     ];
     (headers, text)

@@ -18,8 +18,13 @@ const CSP: HeaderValue = HeaderValue::from_static(
      form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
 );
 
-static CONFIG: LazyLock<Arc<Config<'static>>> =
-    LazyLock::new(|| Arc::new(Config::from("/openapi.json").with_credentials(true).try_it_out_enabled(true)));
+static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
+    Arc::new(
+        Config::from("/openapi.json")
+            .with_credentials(true)
+            .try_it_out_enabled(true),
+    )
+});
 
 pub(super) fn routes() -> Router<Mounted> {
     Router::new()
@@ -55,10 +60,19 @@ fn found(file: SwaggerFile<'_>) -> Response {
     let mut response = Response::new(Body::from(file.bytes.into_owned()));
     let headers = response.headers_mut();
     let kind = HeaderValue::from_str(&file.content_type);
-    headers.insert(header::CONTENT_TYPE, kind.unwrap_or(HeaderValue::from_static("application/octet-stream")));
+    headers.insert(
+        header::CONTENT_TYPE,
+        kind.unwrap_or(HeaderValue::from_static("application/octet-stream")),
+    );
     headers.insert(header::CONTENT_SECURITY_POLICY, CSP);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
-    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    headers.insert(
+        "cross-origin-resource-policy",
+        HeaderValue::from_static("same-origin"),
+    );
+    headers.insert(
+        "cross-origin-opener-policy",
+        HeaderValue::from_static("same-origin"),
+    );
     response
 }

@@ -57,7 +57,9 @@ impl<S: MountedState> FromRequestParts<S> for CurrentUser {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let Mounted { auth } = state.mounted();
-        authenticate(parts, &auth).await.map_err(|error| Rejection { error, auth })
+        authenticate(parts, &auth)
+            .await
+            .map_err(|error| Rejection { error, auth })
     }
 }
 

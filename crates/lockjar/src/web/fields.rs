@@ -13,6 +13,7 @@ use percent_encoding::percent_decode;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 use super::answer::Refusal;
 use super::pages::FieldError;
@@ -24,22 +25,39 @@ const MAX_BODY: usize = 64 * 1024;
 /// And take this long to arrive.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// One entry of a 422.
-#[derive(Debug, Serialize)]
+/// What is wrong with one field.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = InvalidField)]
 pub(super) struct Issue {
+    /// The kind of problem; stable.
     #[serde(rename = "type")]
+    #[schema(example = "missing")]
     kind: &'static str,
+    /// Where: `body`, then the field's name.
+    #[schema(example = json!(["body", "password"]))]
     loc: Vec<String>,
+    /// For people.
+    #[schema(example = "Field required")]
     msg: String,
+    /// What was sent; null for a secret.
+    #[schema(value_type = Option<String>)]
     input: Value,
+    /// The rule that was broken, where it has parameters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     ctx: Option<Value>,
 }
 
 impl Issue {
     fn new(kind: &'static str, field: &str, msg: impl Into<String>) -> Self {
         let loc = vec!["body".to_owned(), field.to_owned()];
-        Self { kind, loc, msg: msg.into(), input: Value::Null, ctx: None }
+        Self {
+            kind,
+            loc,
+            msg: msg.into(),
+            input: Value::Null,
+            ctx: None,
+        }
     }
 
     pub(super) fn from_problem(problem: &Problem) -> Self {
@@ -47,8 +65,15 @@ impl Issue {
     }
 
     pub(super) fn into_page(self) -> FieldError {
-        let message = if self.kind == "missing" { "Fill in this field.".to_owned() } else { self.msg };
-        FieldError { field: self.loc.into_iter().next_back().unwrap_or_default(), message }
+        let message = if self.kind == "missing" {
+            "Fill in this field.".to_owned()
+        } else {
+            self.msg
+        };
+        FieldError {
+            field: self.loc.into_iter().next_back().unwrap_or_default(),
+            message,
+        }
     }
 }
 
@@ -83,8 +108,16 @@ impl<S: Send + Sync> FromRequest<S> for ReadFields {
 }
 
 async fn read(headers: &HeaderMap, body: Body) -> Result<Fields, Refusal> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let media_type = kind
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     let bytes = collect(body).await?;
     match media_type.as_str() {
         "application/x-www-form-urlencoded" => Ok(urlencoded(&bytes)),
@@ -99,26 +132,45 @@ async fn collect(body: Body) -> Result<Bytes, Refusal> {
     let refuse = |status, code, detail| Err(Refusal::Body(status, code, detail));
     match timeout(MAX_WAIT, Limited::new(body, MAX_BODY).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            refuse(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large: send at most 64 KiB")
-        }
-        Ok(Err(_)) => refuse(StatusCode::BAD_REQUEST, "body_broken", "The body did not arrive whole"),
-        Err(_) => refuse(StatusCode::REQUEST_TIMEOUT, "body_timeout", "The body took more than 10 seconds to arrive"),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => refuse(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            "The body is too large: send at most 64 KiB",
+        ),
+        Ok(Err(_)) => refuse(
+            StatusCode::BAD_REQUEST,
+            "body_broken",
+            "The body did not arrive whole",
+        ),
+        Err(_) => refuse(
+            StatusCode::REQUEST_TIMEOUT,
+            "body_timeout",
+            "The body took more than 10 seconds to arrive",
+        ),
     }
 }
 
 fn urlencoded(body: &[u8]) -> Fields {
     let mut fields = Fields::default();
-    for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+    for pair in body
+        .split(|byte| *byte == b'&')
+        .filter(|pair| !pair.is_empty())
+    {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
-        let (name, value) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
+        let (name, value) = (
+            halves.next().unwrap_or_default(),
+            halves.next().unwrap_or_default(),
+        );
         fields.insert(&decoded(name), decoded(value));
     }
     fields
 }
 
 fn decoded(text: &[u8]) -> Vec<u8> {
-    let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    let spaced: Vec<u8> = text
+        .iter()
+        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+        .collect();
     percent_decode(&spaced).collect()
 }
 
@@ -138,7 +190,9 @@ async fn multipart(content_type: &str, body: Bytes) -> Result<Fields, Refusal> {
     }
     // Cut-off forms and text before the first part are refused; lenient readers differ in what they make of them.
     let (first, last) = (format!("--{boundary}\r\n"), format!("\r\n--{boundary}--"));
-    let whole = body.windows(last.len()).any(|window| window == last.as_bytes());
+    let whole = body
+        .windows(last.len())
+        .any(|window| window == last.as_bytes());
     if !body.starts_with(first.as_bytes()) || !whole {
         return Err(refuse(BROKEN));
     }
@@ -159,25 +213,45 @@ async fn multipart(content_type: &str, body: Bytes) -> Result<Fields, Refusal> {
 
 fn from_json(body: &[u8]) -> Result<Fields, Refusal> {
     let broken = |kind, msg: String| {
-        let issue = Issue { kind, loc: vec!["body".to_owned()], msg, input: Value::Null, ctx: None };
+        let issue = Issue {
+            kind,
+            loc: vec!["body".to_owned()],
+            msg,
+            input: Value::Null,
+            ctx: None,
+        };
         Err(Refusal::Fields(vec![issue]))
     };
     let object = match serde_json::from_slice(body) {
         Ok(Value::Object(object)) => object,
         Ok(_) => return broken("model_type", "Input should be an object".to_owned()),
-        Err(error) => return broken("json_invalid", format!("JSON decode error at line {}, column {}", error.line(), error.column())),
+        Err(error) => {
+            return broken(
+                "json_invalid",
+                format!(
+                    "JSON decode error at line {}, column {}",
+                    error.line(),
+                    error.column()
+                ),
+            );
+        }
     };
     let values = object.into_iter().map(|(name, value)| match value {
         Value::String(text) => (name, Field::Text(text)),
         other => (name, Field::NotText(other)),
     });
-    Ok(Fields { values: values.collect(), is_json: true, issues: Vec::new() })
+    Ok(Fields {
+        values: values.collect(),
+        is_json: true,
+        issues: Vec::new(),
+    })
 }
 
 impl Fields {
     fn insert(&mut self, name: &[u8], value: Vec<u8>) {
         let value = String::from_utf8(value).map_or(Field::NotUnicode, Field::Text);
-        self.values.insert(String::from_utf8_lossy(name).into_owned(), value);
+        self.values
+            .insert(String::from_utf8_lossy(name).into_owned(), value);
     }
 
     /// What a text field holds, without taking it: to be shown again in a form that was refused.
@@ -195,7 +269,10 @@ impl Fields {
             Field::NotText(Value::Null) if self.is_json => return None,
             Field::NotText(value) => {
                 let input = if secret { Value::Null } else { value };
-                Issue { input, ..Issue::new("string_type", name, "Input should be a valid string") }
+                Issue {
+                    input,
+                    ..Issue::new("string_type", name, "Input should be a valid string")
+                }
             }
             Field::NotUnicode => Issue::new(
                 "string_unicode",
@@ -233,7 +310,8 @@ impl Fields {
 
     fn expect(&mut self, name: &str, text: Option<String>, before: usize) -> String {
         if text.is_none() && self.issues.len() == before {
-            self.issues.push(Issue::new("missing", name, "Field required"));
+            self.issues
+                .push(Issue::new("missing", name, "Field required"));
         }
         text.unwrap_or_default()
     }
@@ -245,7 +323,11 @@ impl Fields {
             Some(Field::Text(text)) => matches!(text.as_str(), "true" | "on" | "1"),
             Some(Field::NotText(Value::Null)) | None => false,
             Some(_) => {
-                self.issues.push(Issue::new("bool_parsing", name, "Input should be a valid boolean"));
+                self.issues.push(Issue::new(
+                    "bool_parsing",
+                    name,
+                    "Input should be a valid boolean",
+                ));
                 false
             }
         }
@@ -256,8 +338,15 @@ impl Fields {
         let text = self.text("grant_type", false)?;
         if text != "password" {
             let msg = "String should match pattern '^password$'";
-            let (input, ctx) = (Value::String(text.clone()), Some(json!({ "pattern": "^password$" })));
-            self.issues.push(Issue { input, ctx, ..Issue::new("string_pattern_mismatch", "grant_type", msg) });
+            let (input, ctx) = (
+                Value::String(text.clone()),
+                Some(json!({ "pattern": "^password$" })),
+            );
+            self.issues.push(Issue {
+                input,
+                ctx,
+                ..Issue::new("string_pattern_mismatch", "grant_type", msg)
+            });
         }
         Some(text)
     }
@@ -274,6 +363,10 @@ impl Fields {
             });
             self.issues.extend(issues);
         }
-        if self.issues.is_empty() { Ok(()) } else { Err(Refusal::Fields(self.issues)) }
+        if self.issues.is_empty() {
+            Ok(())
+        } else {
+            Err(Refusal::Fields(self.issues))
+        }
     }
 }

@@ -37,7 +37,10 @@ pub(super) struct Guard {
 
 impl Guard {
     pub(super) fn new(auth: Auth) -> Self {
-        Self { auth, ids: Arc::new(RequestIds::new()) }
+        Self {
+            auth,
+            ids: Arc::new(RequestIds::new()),
+        }
     }
 }
 
@@ -45,7 +48,10 @@ impl<S> Layer<S> for Guard {
     type Service = Guarded<S>;
 
     fn layer(&self, inner: S) -> Guarded<S> {
-        Guarded { inner, guard: self.clone() }
+        Guarded {
+            inner,
+            guard: self.clone(),
+        }
     }
 }
 
@@ -57,12 +63,16 @@ struct RequestIds {
 
 impl RequestIds {
     fn new() -> Self {
-        Self { process: u32::from_ne_bytes(random()), next: AtomicU64::new(0) }
+        Self {
+            process: u32::from_ne_bytes(random()),
+            next: AtomicU64::new(0),
+        }
     }
 
     fn next(&self) -> HeaderValue {
         const HEX: &[u8; 16] = b"0123456789abcdef";
-        let number = (u64::from(self.process) << 32) | (self.next.fetch_add(1, Ordering::Relaxed) & 0xffff_ffff);
+        let number = (u64::from(self.process) << 32)
+            | (self.next.fetch_add(1, Ordering::Relaxed) & 0xffff_ffff);
         let mut text = [0; 16];
         for (place, digit) in text.iter_mut().rev().enumerate() {
             *digit = HEX[(number >> (4 * place)) as usize & 0xf];
@@ -102,15 +112,33 @@ impl<S: Service<Request, Response = Response>> Service<Request> for Guarded<S> {
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         let (asked, id) = (Asked::default(), self.guard.ids.next());
-        let visit = Visit::of(&request, id, asked.clone(), self.guard.auth.public_url().is_https());
-        if let Err(refusal) = self.guard.auth.csrf().check(request.method(), request.headers()) {
+        let visit = Visit::of(
+            &request,
+            id,
+            asked.clone(),
+            self.guard.auth.public_url().is_https(),
+        );
+        if let Err(refusal) = self
+            .guard
+            .auth
+            .csrf()
+            .check(request.method(), request.headers())
+        {
             visit.span.in_scope(|| tracing::warn!(event = "cross_origin_refused", %refusal, "a request from elsewhere was refused"));
             let refused = Some(answer::cross_origin(&refusal, request.headers()));
-            return Guarding { inner: None, refused, visit };
+            return Guarding {
+                inner: None,
+                refused,
+                visit,
+            };
         }
         request.extensions_mut().insert(asked);
         let inner = visit.span.in_scope(|| self.inner.call(request));
-        Guarding { inner: Some(inner), refused: None, visit }
+        Guarding {
+            inner: Some(inner),
+            refused: None,
+            visit,
+        }
     }
 }
 
@@ -136,7 +164,14 @@ impl Visit {
             true => tracing::info_span!("request", id = shown, method = method_name, path),
             false => Span::none(),
         };
-        Self { uri: logged.then(|| request.uri().clone()), id, asked, https, span, method }
+        Self {
+            uri: logged.then(|| request.uri().clone()),
+            id,
+            asked,
+            https,
+            span,
+            method,
+        }
     }
 
     fn finish(&self, response: &mut Response) {
@@ -148,7 +183,9 @@ impl Visit {
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
         headers.entry(header::REFERRER_POLICY).or_insert(REFERRER);
         if self.https {
-            headers.entry(header::STRICT_TRANSPORT_SECURITY).or_insert(HSTS);
+            headers
+                .entry(header::STRICT_TRANSPORT_SECURITY)
+                .or_insert(HSTS);
         }
         headers.insert(REQUEST_ID, self.id.clone());
         self.log(response.status());
@@ -157,7 +194,9 @@ impl Visit {
     fn log(&self, status: StatusCode) {
         let (status, id) = (status.as_u16(), self.id.to_str().unwrap_or_default());
         match (&self.uri, status) {
-            (_, 500..) => tracing::error!(parent: &self.span, id, method = self.method.as_str(), status, "answered with a fault"),
+            (_, 500..) => {
+                tracing::error!(parent: &self.span, id, method = self.method.as_str(), status, "answered with a fault")
+            }
             (Some(_), _) => tracing::debug!(parent: &self.span, status, "answered"),
             (None, _) => {}
         }

@@ -67,7 +67,9 @@ impl Auth {
     {
         let mounted = Mounted { auth: self.clone() };
         let ours = routes::account(self.has_pages()).with_state(mounted.clone());
-        app.merge(ours).with_state(state(mounted)).layer(Guard::new(self.clone()))
+        app.merge(ours)
+            .with_state(state(mounted))
+            .layer(Guard::new(self.clone()))
     }
 
     /// Everything that the program `lockjar` serves: what [`mount`](Self::mount) adds, the welcome page, a protected

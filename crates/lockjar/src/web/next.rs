@@ -10,7 +10,9 @@ pub(super) fn checked(next: Option<&str>) -> Option<&str> {
     let next = next?;
     let mut bytes = next.bytes();
     let rooted = bytes.next() == Some(b'/') && !matches!(bytes.next(), Some(b'/' | b'\\'));
-    let plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let plain = next
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     (rooted && plain && next.len() <= MAX_LENGTH).then_some(next)
 }
 
@@ -20,7 +22,14 @@ mod tests {
 
     #[test]
     fn a_path_of_this_origin_is_followed() {
-        for good in ["/", "/account", "/a/b?c=d&e=%2F%2Fevil.example#f", "/.well-known/x", "/a//b", "/%2f%2fevil.example"] {
+        for good in [
+            "/",
+            "/account",
+            "/a/b?c=d&e=%2F%2Fevil.example#f",
+            "/.well-known/x",
+            "/a//b",
+            "/%2f%2fevil.example",
+        ] {
             assert_eq!(checked(Some(good)), Some(good));
             let base = url::Url::parse("https://app.example").unwrap();
             assert_eq!(base.join(good).unwrap().origin(), base.origin(), "{good}");
@@ -30,9 +39,28 @@ mod tests {
     #[test]
     fn everything_else_is_not() {
         let long = format!("/{}", "a".repeat(MAX_LENGTH));
-        for bad in ["", "account", "//evil.example", "/\\evil.example", "\\\\evil.example", "https:evil.example",
-            "https://evil.example", "javascript:alert(1)", "/\t/evil.example", "/\n/evil.example", " //evil.example",
-            "/a\r\nSet-Cookie: x=y", "/a\\b", "/caf\u{e9}", "/a b", "///evil.example", "@evil.example", "?x", "#x", &long] {
+        for bad in [
+            "",
+            "account",
+            "//evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "https:evil.example",
+            "https://evil.example",
+            "javascript:alert(1)",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            " //evil.example",
+            "/a\r\nSet-Cookie: x=y",
+            "/a\\b",
+            "/caf\u{e9}",
+            "/a b",
+            "///evil.example",
+            "@evil.example",
+            "?x",
+            "#x",
+            &long,
+        ] {
             assert_eq!(checked(Some(bad)), None, "{bad:?}");
         }
         assert_eq!(checked(None), None);

@@ -5,9 +5,10 @@ use std::sync::LazyLock;
 use axum::response::Response;
 use http::StatusCode;
 use serde::Serialize;
-use utoipa::openapi::{InfoBuilder, LicenseBuilder};
 use utoipa::ToSchema;
+use utoipa::openapi::{InfoBuilder, LicenseBuilder};
 
+use super::fields::Issue;
 use super::{answer, routes};
 
 static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(|| {
@@ -48,10 +49,10 @@ pub(super) struct Done {
 pub(super) struct RefusedBody {
     /// For people.
     #[schema(example = "Not authenticated")]
-    detail: String,
+    pub(super) detail: String,
     /// For programs; stable.
     #[schema(example = "not_authenticated")]
-    code: String,
+    pub(super) code: &'static str,
 }
 
 /// What is wrong with the fields of a request.
@@ -59,26 +60,8 @@ pub(super) struct RefusedBody {
 #[schema(as = ValidationError)]
 pub(super) struct InvalidBody {
     /// One entry for each problem.
-    detail: Vec<InvalidField>,
+    pub(super) detail: Vec<Issue>,
     /// Always `validation_error`.
     #[schema(example = "validation_error")]
-    code: String,
-}
-
-/// What is wrong with one field.
-#[derive(Serialize, ToSchema)]
-#[schema(as = InvalidField)]
-pub(super) struct InvalidField {
-    /// The kind of problem; stable.
-    #[serde(rename = "type")]
-    #[schema(example = "missing")]
-    kind: String,
-    /// Where: `body`, then the field's name.
-    #[schema(example = json!(["body", "password"]))]
-    loc: Vec<String>,
-    /// For people.
-    #[schema(example = "Field required")]
-    msg: String,
-    /// What was sent; null for a secret.
-    input: Option<String>,
+    pub(super) code: &'static str,
 }

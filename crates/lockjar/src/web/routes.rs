@@ -19,7 +19,11 @@ use super::{Mounted, answer, assets, openapi};
 /// What every app gets.
 pub(super) fn account(pages: bool) -> Router<Mounted> {
     let (api, _) = account_api().split_for_parts();
-    let routes = if pages { api.merge(account_pages()) } else { api };
+    let routes = if pages {
+        api.merge(account_pages())
+    } else {
+        api
+    };
     routes.method_not_allowed_fallback(answer::method_not_allowed)
 }
 
@@ -49,10 +53,14 @@ fn account_pages() -> Router<Mounted> {
 /// What the program adds.
 pub(super) fn program() -> Router<Mounted> {
     let (api, _) = program_api().split_for_parts();
-    let routes = api.route("/", get(account::welcome)).route("/openapi.json", get(openapi::serve));
+    let routes = api
+        .route("/", get(account::welcome))
+        .route("/openapi.json", get(openapi::serve));
     #[cfg(feature = "docs")]
     let routes = routes.merge(super::docs::routes());
-    routes.method_not_allowed_fallback(answer::method_not_allowed).fallback(answer::missing_page)
+    routes
+        .method_not_allowed_fallback(answer::method_not_allowed)
+        .fallback(answer::missing_page)
 }
 
 fn program_api() -> OpenApiRouter<Mounted> {

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use async_trait::async_trait;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::ConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use super::rows::bytes;
 use super::{Doing, SqliteStore};
@@ -22,7 +22,12 @@ pub(super) struct FileId {
 
 impl FileId {
     pub(super) fn of(path: &Path) -> Result<Self> {
-        let failed = |error| StoreError::new(format!("looking for the database file {}", path.display()), error);
+        let failed = |error| {
+            StoreError::new(
+                format!("looking for the database file {}", path.display()),
+                error,
+            )
+        };
         let about = std::fs::metadata(path).map_err(failed)?;
         #[cfg(unix)]
         let (device, inode) = {
@@ -44,7 +49,10 @@ pub(super) struct FeedReader {
 impl FeedReader {
     pub(super) async fn connect(options: SqliteConnectOptions) -> Result<Self> {
         let connection = options.connect().await.doing("opening the change feed")?;
-        Ok(Self { connection, read_up: None })
+        Ok(Self {
+            connection,
+            read_up: None,
+        })
     }
 
     /// Changes whenever another connection commits.
@@ -57,31 +65,42 @@ impl FeedReader {
     }
 
     async fn last(&mut self) -> Result<Cursor> {
-        let (last,): (i64,) = sqlx::query_as("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes'")
-            .fetch_one(&mut self.connection)
-            .await
-            .doing("reading where the change feed ends")?;
+        let (last,): (i64,) = sqlx::query_as(
+            "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes'",
+        )
+        .fetch_one(&mut self.connection)
+        .await
+        .doing("reading where the change feed ends")?;
         Ok(Cursor(last))
     }
 
     async fn after(&mut self, cursor: Cursor) -> Result<Beat> {
         type Row = (i64, Option<Vec<u8>>, Option<Vec<u8>>);
-        let rows: Vec<Row> = sqlx::query_as("SELECT id, session_id, user_id FROM changes WHERE id > ? ORDER BY id")
-            .bind(cursor.0)
-            .fetch_all(&mut self.connection)
-            .await
-            .doing("reading the change feed")?;
+        let rows: Vec<Row> =
+            sqlx::query_as("SELECT id, session_id, user_id FROM changes WHERE id > ? ORDER BY id")
+                .bind(cursor.0)
+                .fetch_all(&mut self.connection)
+                .await
+                .doing("reading the change feed")?;
         // The newest row is never swept, and numbers have no gaps: one that does not follow on was swept unseen.
         let gap = match rows.first() {
             Some((first, ..)) => *first != cursor.0 + 1,
             None => self.last().await? != cursor,
         };
         if gap {
-            return Ok(Beat { cursor: self.last().await?, changes: None });
+            return Ok(Beat {
+                cursor: self.last().await?,
+                changes: None,
+            });
         }
         let last = rows.last().map_or(cursor, |(id, ..)| Cursor(*id));
-        let changes = rows.iter().map(|(_, session, user)| change(session.as_deref(), user.as_deref()));
-        Ok(Beat { cursor: last, changes: Some(changes.collect::<Result<_>>()?) })
+        let changes = rows
+            .iter()
+            .map(|(_, session, user)| change(session.as_deref(), user.as_deref()));
+        Ok(Beat {
+            cursor: last,
+            changes: Some(changes.collect::<Result<_>>()?),
+        })
     }
 }
 
@@ -89,7 +108,9 @@ fn change(session: Option<&[u8]>, user: Option<&[u8]>) -> Result<Change> {
     match (session, user) {
         (Some(session), None) => Ok(Change::Session(SessionId::from_bytes(bytes(session)?))),
         (None, Some(user)) => Ok(Change::User(UserId::from_bytes(bytes(user)?))),
-        _ => Err(StoreError::unavailable("a row of the change feed names neither a session nor a user")),
+        _ => Err(StoreError::unavailable(
+            "a row of the change feed names neither a session nor a user",
+        )),
     }
 }
 
@@ -97,14 +118,22 @@ fn change(session: Option<&[u8]>, user: Option<&[u8]>) -> Result<Change> {
 impl Feed for SqliteStore {
     async fn beat(&self, cursor: Option<Cursor>) -> Result<Beat> {
         if FileId::of(&self.path)? != self.file {
-            return Err(StoreError::unavailable("the database file was replaced by another: restart Lockjar"));
+            return Err(StoreError::unavailable(
+                "the database file was replaced by another: restart Lockjar",
+            ));
         }
         let mut feed = self.feed.lock().await;
         // The version is read before the rows: a commit in between is seen again at the next beat, and missed by none.
         let version = feed.data_version().await?;
         let beat = match cursor {
-            None => Beat { cursor: feed.last().await?, changes: Some(Vec::new()) },
-            Some(cursor) if feed.read_up == Some((version, cursor)) => Beat { cursor, changes: Some(Vec::new()) },
+            None => Beat {
+                cursor: feed.last().await?,
+                changes: Some(Vec::new()),
+            },
+            Some(cursor) if feed.read_up == Some((version, cursor)) => Beat {
+                cursor,
+                changes: Some(Vec::new()),
+            },
             Some(cursor) => feed.after(cursor).await?,
         };
         feed.read_up = Some((version, beat.cursor));

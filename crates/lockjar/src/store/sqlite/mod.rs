@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{Sqlite, Transaction};
 
 use super::{Result, Store};
@@ -47,7 +49,9 @@ impl SqliteStore {
     /// When the file cannot be opened, is no database, or was written by a newer Lockjar.
     pub async fn open(url: &str) -> Result<Self> {
         let options = SqliteConnectOptions::from_str(url)
-            .map_err(|error| StoreError::new(format!("{url:?} is not of the form sqlite://FILE"), error))?
+            .map_err(|error| {
+                StoreError::new(format!("{url:?} is not of the form sqlite://FILE"), error)
+            })?
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
@@ -60,7 +64,13 @@ impl SqliteStore {
         let reading = options.pragma("query_only", "ON");
         let readers = pool(READERS, reading.clone()).await?;
         let feed = tokio::sync::Mutex::new(feed::FeedReader::connect(reading).await?);
-        Ok(Self { writer, readers, feed, file: FileId::of(&path)?, path })
+        Ok(Self {
+            writer,
+            readers,
+            feed,
+            file: FileId::of(&path)?,
+            path,
+        })
     }
 
     /// The file.
@@ -75,9 +85,15 @@ impl SqliteStore {
     /// When `target` exists or cannot be written.
     pub async fn backup(&self, target: &Path) -> Result<()> {
         let doing = || format!("writing the backup {}", target.display());
-        private_options().create_new(true).open(target).map_err(|error| StoreError::new(doing(), error))?;
+        private_options()
+            .create_new(true)
+            .open(target)
+            .map_err(|error| StoreError::new(doing(), error))?;
         // SQLite fills an empty file and refuses any other.
-        let copied = sqlx::query("VACUUM INTO ?").bind(target.to_string_lossy()).execute(&self.writer).await;
+        let copied = sqlx::query("VACUUM INTO ?")
+            .bind(target.to_string_lossy())
+            .execute(&self.writer)
+            .await;
         copied.map(drop).map_err(|error| {
             let _ = std::fs::remove_file(target);
             StoreError::new(doing(), error)
@@ -114,7 +130,9 @@ async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqliteP
 /// mode of the main one.
 fn create_private(path: &Path) -> Result<()> {
     let opened = private_options().create(true).truncate(false).open(path);
-    opened.map(drop).map_err(|error| StoreError::new(format!("opening {}", path.display()), error))
+    opened
+        .map(drop)
+        .map_err(|error| StoreError::new(format!("opening {}", path.display()), error))
 }
 
 fn private_options() -> std::fs::OpenOptions {

@@ -36,7 +36,11 @@ impl UserRow {
             created_at: Timestamp::from_millis(self.user_created_at),
             disabled_at: self.disabled_at.map(Timestamp::from_millis),
         };
-        Ok(Credentials { user, hash: PasswordHash::from_phc(self.password_hash), epoch: self.user_epoch })
+        Ok(Credentials {
+            user,
+            hash: PasswordHash::from_phc(self.password_hash),
+            epoch: self.user_epoch,
+        })
     }
 }
 
@@ -77,21 +81,33 @@ pub(super) struct LiveRow {
 impl LiveRow {
     pub(super) fn live(self) -> Result<LiveSession> {
         let secret = HashedSecret::from_bytes(bytes(&self.session.secret_hash)?);
-        Ok(LiveSession { secret, session: self.session.session()?, user: self.user.user()? })
+        Ok(LiveSession {
+            secret,
+            session: self.session.session()?,
+            user: self.user.user()?,
+        })
     }
 }
 
 /// A column of fixed length. The schema checks it, so another length means that the file was damaged.
 pub(super) fn bytes<const N: usize>(column: &[u8]) -> Result<[u8; N]> {
-    column.try_into().map_err(|_| StoreError::unavailable("a row of the database has a column of the wrong length"))
+    column.try_into().map_err(|_| {
+        StoreError::unavailable("a row of the database has a column of the wrong length")
+    })
 }
 
 pub(super) fn session_ids(rows: &[(Vec<u8>,)]) -> Result<Vec<SessionId>> {
-    rows.iter().map(|(id,)| bytes(id).map(SessionId::from_bytes)).collect()
+    rows.iter()
+        .map(|(id,)| bytes(id).map(SessionId::from_bytes))
+        .collect()
 }
 
 /// Inserts a session under the user's epoch of this moment.
-pub(super) async fn insert_session(tx: &mut Transaction<'_, Sqlite>, new: &NewSession, epoch: Epoch) -> Result<()> {
+pub(super) async fn insert_session(
+    tx: &mut Transaction<'_, Sqlite>,
+    new: &NewSession,
+    epoch: Epoch,
+) -> Result<()> {
     let session = &new.session;
     sqlx::query(
         "INSERT INTO sessions
@@ -114,8 +130,14 @@ pub(super) async fn insert_session(tx: &mut Transaction<'_, Sqlite>, new: &NewSe
 }
 
 /// Whether the authority still stands, asked inside the transaction that is about to use it.
-pub(super) async fn has_authority(tx: &mut Transaction<'_, Sqlite>, user: UserId, by: By) -> Result<bool> {
-    let By::Session(session) = by else { return Ok(true) };
+pub(super) async fn has_authority(
+    tx: &mut Transaction<'_, Sqlite>,
+    user: UserId,
+    by: By,
+) -> Result<bool> {
+    let By::Session(session) = by else {
+        return Ok(true);
+    };
     let live: Option<(i64,)> = sqlx::query_as(
         "SELECT 1 FROM sessions JOIN users ON users.id = sessions.user_id AND users.epoch = sessions.epoch
          WHERE sessions.id = ? AND users.id = ? AND users.disabled_at IS NULL",
@@ -129,7 +151,11 @@ pub(super) async fn has_authority(tx: &mut Transaction<'_, Sqlite>, user: UserId
 }
 
 /// Tells every process on this file what to forget, in the transaction that made it so.
-pub(super) async fn announce(tx: &mut Transaction<'_, Sqlite>, change: Change, now: Timestamp) -> Result<()> {
+pub(super) async fn announce(
+    tx: &mut Transaction<'_, Sqlite>,
+    change: Change,
+    now: Timestamp,
+) -> Result<()> {
     let (session, user) = match change {
         Change::Session(id) => (Some(*id.as_bytes()), None),
         Change::User(id) => (None, Some(*id.as_bytes())),

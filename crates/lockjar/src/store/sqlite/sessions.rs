@@ -5,7 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::{Sqlite, Transaction};
 
-use super::rows::{LiveRow, SessionRow, announce, bytes, has_authority, insert_session, session_ids};
+use super::rows::{
+    LiveRow, SessionRow, announce, bytes, has_authority, insert_session, session_ids,
+};
 use super::users::{end_all, raise_epoch};
 use super::{Doing, SqliteStore};
 use crate::clock::Timestamp;
@@ -24,13 +26,14 @@ impl Sessions for SqliteStore {
     async fn open(&self, log_in: &NewLogIn) -> Result<Outcome> {
         let session = &log_in.new.session;
         let mut tx = self.begin("opening a session").await?;
-        let current: Option<(i64,)> =
-            sqlx::query_as("SELECT 1 FROM users WHERE id = ? AND epoch = ? AND disabled_at IS NULL")
-                .bind(session.user.as_bytes().as_slice())
-                .bind(log_in.epoch)
-                .fetch_optional(&mut *tx)
-                .await
-                .doing("checking a log-in's epoch")?;
+        let current: Option<(i64,)> = sqlx::query_as(
+            "SELECT 1 FROM users WHERE id = ? AND epoch = ? AND disabled_at IS NULL",
+        )
+        .bind(session.user.as_bytes().as_slice())
+        .bind(log_in.epoch)
+        .fetch_optional(&mut *tx)
+        .await
+        .doing("checking a log-in's epoch")?;
         if current.is_none() {
             return Ok(Outcome::NoAuthority);
         }
@@ -76,12 +79,14 @@ impl Sessions for SqliteStore {
     async fn touch(&self, seen: &[(SessionId, Timestamp)]) -> Result<()> {
         let mut tx = self.begin("noting when sessions were used").await?;
         for (session, at) in seen {
-            sqlx::query("UPDATE sessions SET last_seen_at = ?2 WHERE id = ?1 AND last_seen_at < ?2")
-                .bind(session.as_bytes().as_slice())
-                .bind(at.as_millis())
-                .execute(&mut *tx)
-                .await
-                .doing("noting when a session was used")?;
+            sqlx::query(
+                "UPDATE sessions SET last_seen_at = ?2 WHERE id = ?1 AND last_seen_at < ?2",
+            )
+            .bind(session.as_bytes().as_slice())
+            .bind(at.as_millis())
+            .execute(&mut *tx)
+            .await
+            .doing("noting when a session was used")?;
         }
         tx.commit().await.doing("noting when sessions were used")
     }
@@ -99,7 +104,9 @@ impl Sessions for SqliteStore {
                 None => None,
             },
         };
-        let Some(ended) = ended else { return Ok(Outcome::NotFound) };
+        let Some(ended) = ended else {
+            return Ok(Outcome::NotFound);
+        };
         tx.commit().await.doing("ending sessions")?;
         Ok(Outcome::Done(ended))
     }
@@ -110,7 +117,8 @@ impl Sessions for SqliteStore {
             .fetch_optional(&self.readers)
             .await
             .doing("reading a session's owner")?;
-        row.map(|(user,)| bytes(&user).map(UserId::from_bytes)).transpose()
+        row.map(|(user,)| bytes(&user).map(UserId::from_bytes))
+            .transpose()
     }
 
     async fn sweep(&self, now: Timestamp, idle: Duration) -> Result<u64> {
@@ -136,19 +144,29 @@ impl Sessions for SqliteStore {
 }
 
 /// Ends the session that the browser presented, if it knew the secret.
-async fn replaced(tx: &mut Transaction<'_, Sqlite>, token: Option<&PlainToken>) -> Result<Vec<SessionId>> {
-    let Some(token) = token else { return Ok(Vec::new()) };
-    let ended: Vec<(Vec<u8>,)> = sqlx::query_as("DELETE FROM sessions WHERE id = ? AND secret_hash = ? RETURNING id")
-        .bind(token.id().as_bytes().as_slice())
-        .bind(token.hash().as_bytes().as_slice())
-        .fetch_all(&mut **tx)
-        .await
-        .doing("ending the session that a log-in replaces")?;
+async fn replaced(
+    tx: &mut Transaction<'_, Sqlite>,
+    token: Option<&PlainToken>,
+) -> Result<Vec<SessionId>> {
+    let Some(token) = token else {
+        return Ok(Vec::new());
+    };
+    let ended: Vec<(Vec<u8>,)> =
+        sqlx::query_as("DELETE FROM sessions WHERE id = ? AND secret_hash = ? RETURNING id")
+            .bind(token.id().as_bytes().as_slice())
+            .bind(token.hash().as_bytes().as_slice())
+            .fetch_all(&mut **tx)
+            .await
+            .doing("ending the session that a log-in replaces")?;
     session_ids(&ended)
 }
 
 /// Ends the oldest sessions above the limit, never the new one.
-async fn oldest_above(tx: &mut Transaction<'_, Sqlite>, new: &Session, per_user: u32) -> Result<Vec<SessionId>> {
+async fn oldest_above(
+    tx: &mut Transaction<'_, Sqlite>,
+    new: &Session,
+    per_user: u32,
+) -> Result<Vec<SessionId>> {
     let ended: Vec<(Vec<u8>,)> = sqlx::query_as(
         "DELETE FROM sessions WHERE id IN
              (SELECT id FROM sessions WHERE user_id = ?1 AND id <> ?2
@@ -169,12 +187,13 @@ async fn end_one(
     session: SessionId,
     now: Timestamp,
 ) -> Result<Option<Vec<SessionId>>> {
-    let ended: Vec<(Vec<u8>,)> = sqlx::query_as("DELETE FROM sessions WHERE id = ? AND user_id = ? RETURNING id")
-        .bind(session.as_bytes().as_slice())
-        .bind(user.as_bytes().as_slice())
-        .fetch_all(&mut **tx)
-        .await
-        .doing("ending a session")?;
+    let ended: Vec<(Vec<u8>,)> =
+        sqlx::query_as("DELETE FROM sessions WHERE id = ? AND user_id = ? RETURNING id")
+            .bind(session.as_bytes().as_slice())
+            .bind(user.as_bytes().as_slice())
+            .fetch_all(&mut **tx)
+            .await
+            .doing("ending a session")?;
     if ended.is_empty() {
         return Ok(None);
     }
@@ -189,7 +208,9 @@ async fn end_all_but(
     kept: SessionId,
     now: Timestamp,
 ) -> Result<Option<Vec<SessionId>>> {
-    let Some(epoch) = raise_epoch(tx, user).await? else { return Ok(None) };
+    let Some(epoch) = raise_epoch(tx, user).await? else {
+        return Ok(None);
+    };
     let moved = sqlx::query("UPDATE sessions SET epoch = ? WHERE id = ? AND user_id = ?")
         .bind(epoch)
         .bind(kept.as_bytes().as_slice())
@@ -200,12 +221,13 @@ async fn end_all_but(
     if moved.rows_affected() == 0 {
         return Ok(None);
     }
-    let ended: Vec<(Vec<u8>,)> = sqlx::query_as("DELETE FROM sessions WHERE user_id = ? AND id <> ? RETURNING id")
-        .bind(user.as_bytes().as_slice())
-        .bind(kept.as_bytes().as_slice())
-        .fetch_all(&mut **tx)
-        .await
-        .doing("ending an account's other sessions")?;
+    let ended: Vec<(Vec<u8>,)> =
+        sqlx::query_as("DELETE FROM sessions WHERE user_id = ? AND id <> ? RETURNING id")
+            .bind(user.as_bytes().as_slice())
+            .bind(kept.as_bytes().as_slice())
+            .fetch_all(&mut **tx)
+            .await
+            .doing("ending an account's other sessions")?;
     announce(tx, Change::User(user), now).await?;
     session_ids(&ended).map(Some)
 }

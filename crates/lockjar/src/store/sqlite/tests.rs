@@ -28,8 +28,9 @@ async fn sqlite_keeps_the_contract() {
     let make = || {
         let number = number.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let url = url(&folder.path().join(format!("{number}.db")));
-        Box::pin(async move { std::sync::Arc::new(SqliteStore::open(&url).await.unwrap()) as std::sync::Arc<dyn Store> })
-            as std::pin::Pin<Box<dyn std::future::Future<Output = _>>>
+        Box::pin(async move {
+            std::sync::Arc::new(SqliteStore::open(&url).await.unwrap()) as std::sync::Arc<dyn Store>
+        }) as std::pin::Pin<Box<dyn std::future::Future<Output = _>>>
     };
     conformance::check(&make).await;
 }
@@ -42,10 +43,20 @@ async fn the_file_is_the_owners_alone_and_durable() {
     store.create(&a_user("alice"), None).await.unwrap();
     for file in std::fs::read_dir(folder.path()).unwrap() {
         let file = file.unwrap();
-        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.path());
+        assert_eq!(
+            file.metadata().unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{:?}",
+            file.path()
+        );
     }
-    for (pragma, expected) in [("PRAGMA journal_mode", "wal"), ("PRAGMA synchronous", "2"), ("PRAGMA foreign_keys", "1")] {
-        let row: sqlx::sqlite::SqliteRow = sqlx::query(pragma).fetch_one(&store.writer).await.unwrap();
+    for (pragma, expected) in [
+        ("PRAGMA journal_mode", "wal"),
+        ("PRAGMA synchronous", "2"),
+        ("PRAGMA foreign_keys", "1"),
+    ] {
+        let row: sqlx::sqlite::SqliteRow =
+            sqlx::query(pragma).fetch_one(&store.writer).await.unwrap();
         let value = sqlx::Row::try_get::<String, _>(&row, 0)
             .or_else(|_| sqlx::Row::try_get::<i64, _>(&row, 0).map(|number| number.to_string()));
         assert_eq!(value.unwrap(), expected, "{pragma}");
@@ -71,18 +82,30 @@ async fn what_is_no_database_is_refused() {
     std::fs::write(&path, "this is a letter to my aunt, and no database at all").unwrap();
     assert!(SqliteStore::open(&url(&path)).await.is_err());
     assert!(SqliteStore::open("postgres://localhost/x").await.is_err());
-    assert!(SqliteStore::open(&url(&folder.path().join("no/such/folder/a.db"))).await.is_err());
+    assert!(
+        SqliteStore::open(&url(&folder.path().join("no/such/folder/a.db")))
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
 async fn a_backup_is_whole_private_and_never_written_over_a_file() {
     let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&url(&folder.path().join("a.db"))).await.unwrap();
+    let store = SqliteStore::open(&url(&folder.path().join("a.db")))
+        .await
+        .unwrap();
     store.create(&a_user("alice"), None).await.unwrap();
     let target = folder.path().join("b.db");
     store.backup(&target).await.unwrap();
-    assert!(store.backup(&target).await.is_err(), "an existing file is not written over");
-    assert_eq!(std::fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(
+        store.backup(&target).await.is_err(),
+        "an existing file is not written over"
+    );
+    assert_eq!(
+        std::fs::metadata(&target).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
     let copy = SqliteStore::open(&url(&target)).await.unwrap();
     assert!(copy.by_name("alice").await.unwrap().is_some());
 }
@@ -96,7 +119,10 @@ async fn a_file_that_was_replaced_is_not_believed() {
     std::fs::rename(&path, folder.path().join("old.db")).unwrap();
     assert!(store.beat(None).await.is_err(), "the file is gone");
     std::fs::write(&path, "").unwrap();
-    assert!(store.beat(None).await.is_err(), "another file is in its place");
+    assert!(
+        store.beat(None).await.is_err(),
+        "another file is in its place"
+    );
 }
 
 #[tokio::test]
@@ -104,11 +130,17 @@ async fn another_process_on_the_file_is_heard() {
     use crate::store::{By, Change, Sessions, Which};
     let folder = tempfile::tempdir().unwrap();
     let url = url(&folder.path().join("a.db"));
-    let (here, there) = (SqliteStore::open(&url).await.unwrap(), SqliteStore::open(&url).await.unwrap());
+    let (here, there) = (
+        SqliteStore::open(&url).await.unwrap(),
+        SqliteStore::open(&url).await.unwrap(),
+    );
     let user = a_user("alice");
     here.create(&user, None).await.unwrap();
     let start = here.beat(None).await.unwrap();
-    there.end(user.id, Which::All, By::Operator, Timestamp::default()).await.unwrap();
+    there
+        .end(user.id, Which::All, By::Operator, Timestamp::default())
+        .await
+        .unwrap();
     let beat = here.beat(Some(start.cursor)).await.unwrap();
     assert_eq!(beat.changes, Some(vec![Change::User(user.id)]));
 }
@@ -118,15 +150,30 @@ async fn a_cursor_whose_rows_were_swept_is_told_of_the_gap() {
     use crate::store::{By, Sessions, Which};
     let folder = tempfile::tempdir().unwrap();
     let url = url(&folder.path().join("a.db"));
-    let (here, there) = (SqliteStore::open(&url).await.unwrap(), SqliteStore::open(&url).await.unwrap());
+    let (here, there) = (
+        SqliteStore::open(&url).await.unwrap(),
+        SqliteStore::open(&url).await.unwrap(),
+    );
     let user = a_user("alice");
     here.create(&user, None).await.unwrap();
     let start = here.beat(None).await.unwrap();
     for _ in 0..3 {
-        there.end(user.id, Which::All, By::Operator, Timestamp::default()).await.unwrap();
+        there
+            .end(user.id, Which::All, By::Operator, Timestamp::default())
+            .await
+            .unwrap();
     }
-    there.sweep(Timestamp::default().after(Duration::from_secs(10 * 24 * 3600)), Duration::from_secs(1)).await.unwrap();
+    there
+        .sweep(
+            Timestamp::default().after(Duration::from_secs(10 * 24 * 3600)),
+            Duration::from_secs(1),
+        )
+        .await
+        .unwrap();
     let beat = here.beat(Some(start.cursor)).await.unwrap();
     assert_eq!(beat.changes, None);
-    assert_eq!(here.beat(Some(beat.cursor)).await.unwrap().changes, Some(Vec::new()));
+    assert_eq!(
+        here.beat(Some(beat.cursor)).await.unwrap().changes,
+        Some(Vec::new())
+    );
 }

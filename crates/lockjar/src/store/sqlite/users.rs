@@ -79,13 +79,14 @@ impl Users for SqliteStore {
     }
 
     async fn rehash(&self, user: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool> {
-        let written = sqlx::query("UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?")
-            .bind(new.as_phc())
-            .bind(user.as_bytes().as_slice())
-            .bind(old.as_phc())
-            .execute(&self.writer)
-            .await
-            .doing("strengthening a password hash")?;
+        let written =
+            sqlx::query("UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?")
+                .bind(new.as_phc())
+                .bind(user.as_bytes().as_slice())
+                .bind(old.as_phc())
+                .execute(&self.writer)
+                .await
+                .doing("strengthening a password hash")?;
         Ok(written.rows_affected() > 0)
     }
 
@@ -94,7 +95,9 @@ impl Users for SqliteStore {
         if !has_authority(&mut tx, change.user, change.by).await? {
             return Ok(Outcome::NoAuthority);
         }
-        let Some(epoch) = raise_epoch(&mut tx, change.user).await? else { return Ok(Outcome::NotFound) };
+        let Some(epoch) = raise_epoch(&mut tx, change.user).await? else {
+            return Ok(Outcome::NotFound);
+        };
         if change.epoch.is_some_and(|checked| checked + 1 != epoch) {
             return Ok(Outcome::NoAuthority);
         }
@@ -150,12 +153,16 @@ impl Users for SqliteStore {
 }
 
 /// Makes every session and every log-in in flight one of the past. Answers the new epoch, or none without the user.
-pub(super) async fn raise_epoch(tx: &mut Transaction<'_, Sqlite>, user: UserId) -> Result<Option<Epoch>> {
-    let row: Option<(Epoch,)> = sqlx::query_as("UPDATE users SET epoch = epoch + 1 WHERE id = ? RETURNING epoch")
-        .bind(user.as_bytes().as_slice())
-        .fetch_optional(&mut **tx)
-        .await
-        .doing("raising an account's epoch")?;
+pub(super) async fn raise_epoch(
+    tx: &mut Transaction<'_, Sqlite>,
+    user: UserId,
+) -> Result<Option<Epoch>> {
+    let row: Option<(Epoch,)> =
+        sqlx::query_as("UPDATE users SET epoch = epoch + 1 WHERE id = ? RETURNING epoch")
+            .bind(user.as_bytes().as_slice())
+            .fetch_optional(&mut **tx)
+            .await
+            .doing("raising an account's epoch")?;
     Ok(row.map(|(epoch,)| epoch))
 }
 
@@ -165,11 +172,12 @@ pub(super) async fn end_all(
     user: UserId,
     now: Timestamp,
 ) -> std::result::Result<Vec<SessionId>, StoreError> {
-    let ended: Vec<(Vec<u8>,)> = sqlx::query_as("DELETE FROM sessions WHERE user_id = ? RETURNING id")
-        .bind(user.as_bytes().as_slice())
-        .fetch_all(&mut **tx)
-        .await
-        .doing("ending an account's sessions")?;
+    let ended: Vec<(Vec<u8>,)> =
+        sqlx::query_as("DELETE FROM sessions WHERE user_id = ? RETURNING id")
+            .bind(user.as_bytes().as_slice())
+            .fetch_all(&mut **tx)
+            .await
+            .doing("ending an account's sessions")?;
     announce(tx, Change::User(user), now).await?;
     session_ids(&ended)
 }

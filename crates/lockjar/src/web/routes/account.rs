@@ -60,10 +60,30 @@ pub(super) async fn welcome(
         Ok(user) => user,
         Err(rejection) => return answer::refusal_page(&site.auth, rejection.into_error().into()),
     };
-    let links = [Link { href: "/protected", text: "/protected" }, Link { href: "/docs/", text: "API" }];
-    let shown = if cfg!(feature = "docs") { &links[..] } else { &links[..1] };
+    let links = [
+        Link {
+            href: "/protected",
+            text: "/protected",
+        },
+        Link {
+            href: "/docs/",
+            text: "API",
+        },
+    ];
+    let shown = if cfg!(feature = "docs") {
+        &links[..]
+    } else {
+        &links[..1]
+    };
     let chrome = answer::chrome(&site.auth, user.as_ref().map(|user| user.username.as_str()));
-    answer::page(StatusCode::OK, &Welcome { chrome, notice: query.notice, links: shown })
+    answer::page(
+        StatusCode::OK,
+        &Welcome {
+            chrome,
+            notice: query.notice,
+            links: shown,
+        },
+    )
 }
 
 /// The account's page, or the way to log in.
@@ -126,5 +146,8 @@ fn row(session: &Session, user: &CurrentUser) -> SessionRow {
 
 /// `2026-11-22T23:25:35Z` as `2026-11-22 23:25 UTC`.
 fn for_people(rfc_3339: &str) -> String {
-    format!("{} UTC", rfc_3339.get(..16).unwrap_or(rfc_3339).replace('T', " "))
+    format!(
+        "{} UTC",
+        rfc_3339.get(..16).unwrap_or(rfc_3339).replace('T', " ")
+    )
 }

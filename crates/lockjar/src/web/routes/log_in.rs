@@ -16,7 +16,11 @@ use crate::web::pages::{LogIn, Notice};
 
 /// The log-in page.
 pub(super) async fn page(State(site): State<Mounted>, query: PageQuery) -> Response {
-    let form = Shown { username: String::new(), next: query.next, remember: false };
+    let form = Shown {
+        username: String::new(),
+        next: query.next,
+        remember: false,
+    };
     show(&site, StatusCode::OK, &form, None, query.notice)
 }
 
@@ -38,7 +42,11 @@ pub(super) async fn page(State(site): State<Mounted>, query: PageQuery) -> Respo
         (status = 503, description = "Too many log-ins at once, or the store cannot answer; see Retry-After", body = RefusedBody),
     ),
 )]
-pub(super) async fn log_in(State(site): State<Mounted>, asking: Asking, ReadFields(fields): ReadFields) -> Response {
+pub(super) async fn log_in(
+    State(site): State<Mounted>,
+    asking: Asking,
+    ReadFields(fields): ReadFields,
+) -> Response {
     let shown = fields.as_ref().map(Shown::of).unwrap_or_default();
     let wants_page = asking.wants_page;
     match attempt(&site, asking, fields).await {
@@ -60,8 +68,12 @@ async fn attempt(
     fields: Result<Fields, Refusal>,
 ) -> Result<(SignedIn, Option<String>), Refusal> {
     let form = LogInForm::read(fields?)?;
-    let request =
-        SignIn { username: form.username, password: form.password, remember: form.remember, client: asking.client };
+    let request = SignIn {
+        username: form.username,
+        password: form.password,
+        remember: form.remember,
+        client: asking.client,
+    };
     Ok((site.auth.sign_in(request).await?, form.next))
 }
 
@@ -76,21 +88,43 @@ struct Shown {
 impl Shown {
     fn of(fields: &Fields) -> Self {
         let text = |name| fields.peek(name).unwrap_or_default().to_owned();
-        Self { username: text("username"), next: text("next"), remember: fields.peek("remember").is_some() }
+        Self {
+            username: text("username"),
+            next: text("next"),
+            remember: fields.peek("remember").is_some(),
+        }
     }
 }
 
 fn refused_page(site: &Mounted, form: &Shown, refusal: Refusal) -> Response {
     let (status, headers) = (refusal.status(), refusal.headers(&site.auth));
     let (general, fields) = refusal.into_page();
-    let error = general.or_else(|| (!fields.is_empty()).then(|| "Enter your username and your password.".to_owned()));
+    let error = general.or_else(|| {
+        (!fields.is_empty()).then(|| "Enter your username and your password.".to_owned())
+    });
     let mut response = show(site, status, form, error, None);
     response.headers_mut().extend(headers);
     response
 }
 
-fn show(site: &Mounted, status: StatusCode, form: &Shown, error: Option<String>, notice: Option<Notice>) -> Response {
+fn show(
+    site: &Mounted,
+    status: StatusCode,
+    form: &Shown,
+    error: Option<String>,
+    notice: Option<Notice>,
+) -> Response {
     let chrome = answer::chrome(&site.auth, None);
     let next = next::checked(Some(&form.next)).unwrap_or_default();
-    answer::page(status, &LogIn { chrome, username: &form.username, next, remember: form.remember, error, notice })
+    answer::page(
+        status,
+        &LogIn {
+            chrome,
+            username: &form.username,
+            next,
+            remember: form.remember,
+            error,
+            notice,
+        },
+    )
 }

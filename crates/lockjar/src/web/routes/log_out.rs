@@ -23,7 +23,11 @@ use crate::web::openapi::{Done, RefusedBody};
         (status = 503, description = "The store cannot answer; the session may still be there", body = RefusedBody),
     ),
 )]
-pub(super) async fn log_out(State(site): State<Mounted>, asking: Asking, user: Option<CurrentUser>) -> Response {
+pub(super) async fn log_out(
+    State(site): State<Mounted>,
+    asking: Asking,
+    user: Option<CurrentUser>,
+) -> Response {
     let ended = match user {
         Some(user) => site.auth.sign_out(&user).await,
         None => Ok(()),
@@ -44,9 +48,19 @@ pub(super) async fn log_out(State(site): State<Mounted>, asking: Asking, user: O
         (status = 503, description = "The store cannot answer", body = RefusedBody),
     ),
 )]
-pub(super) async fn log_out_everywhere(State(site): State<Mounted>, asking: Asking, user: CurrentUser) -> Response {
+pub(super) async fn log_out_everywhere(
+    State(site): State<Mounted>,
+    asking: Asking,
+    user: CurrentUser,
+) -> Response {
     let ended = site.auth.revoke_all(&user).await;
-    left(&site, &asking, ended, "Logged out everywhere", "/?notice=logged-out-everywhere")
+    left(
+        &site,
+        &asking,
+        ended,
+        "Logged out everywhere",
+        "/?notice=logged-out-everywhere",
+    )
 }
 
 /// Log out other sessions
@@ -62,15 +76,28 @@ pub(super) async fn log_out_everywhere(State(site): State<Mounted>, asking: Aski
         (status = 503, description = "The store cannot answer", body = RefusedBody),
     ),
 )]
-pub(super) async fn log_out_others(State(site): State<Mounted>, asking: Asking, user: CurrentUser) -> Response {
+pub(super) async fn log_out_others(
+    State(site): State<Mounted>,
+    asking: Asking,
+    user: CurrentUser,
+) -> Response {
     match site.auth.revoke_others(&user).await {
-        Ok(()) => asking.done("Other sessions logged out", "/account?notice=others-revoked"),
+        Ok(()) => asking.done(
+            "Other sessions logged out",
+            "/account?notice=others-revoked",
+        ),
         Err(error) => asking.refuse(&site, error),
     }
 }
 
 /// Only a session that has ended gives its cookie back: otherwise the browser would forget one that still opens the door.
-fn left(site: &Mounted, asking: &Asking, ended: Result<(), Error>, message: &str, page: &str) -> Response {
+fn left(
+    site: &Mounted,
+    asking: &Asking,
+    ended: Result<(), Error>,
+    message: &str,
+    page: &str,
+) -> Response {
     match ended {
         Ok(()) => answer::without_session(asking.done(message, page), &site.auth),
         Err(error) => asking.refuse(site, error),

@@ -59,5 +59,8 @@ async fn attempt(
     fields: Result<Fields, Refusal>,
 ) -> Result<SignedIn, Refusal> {
     let form = PasswordForm::read(fields?)?;
-    Ok(site.auth.change_password(user, form.current_password, form.new_password, client).await?)
+    Ok(site
+        .auth
+        .change_password(user, form.current_password, form.new_password, client)
+        .await?)
 }

@@ -16,7 +16,10 @@ use crate::web::pages::{FieldError, Register};
 
 /// The sign-up page.
 pub(super) async fn page(State(site): State<Mounted>, query: PageQuery) -> Response {
-    let form = Shown { next: query.next, ..Shown::default() };
+    let form = Shown {
+        next: query.next,
+        ..Shown::default()
+    };
     show(&site, StatusCode::OK, &form, None, Vec::new())
 }
 
@@ -37,13 +40,19 @@ pub(super) async fn page(State(site): State<Mounted>, query: PageQuery) -> Respo
         (status = 503, description = "Too many at once, or the store cannot answer; see Retry-After", body = RefusedBody),
     ),
 )]
-pub(super) async fn register(State(site): State<Mounted>, asking: Asking, ReadFields(fields): ReadFields) -> Response {
+pub(super) async fn register(
+    State(site): State<Mounted>,
+    asking: Asking,
+    ReadFields(fields): ReadFields,
+) -> Response {
     let shown = fields.as_ref().map(Shown::of).unwrap_or_default();
     let wants_page = asking.wants_page;
     match attempt(&site, asking, fields).await {
         Ok((signed_in, next)) => {
             let response = match wants_page {
-                true => answer::see_other(next::checked(next.as_deref()).unwrap_or("/account?notice=welcome")),
+                true => answer::see_other(
+                    next::checked(next.as_deref()).unwrap_or("/account?notice=welcome"),
+                ),
                 false => answer::message(StatusCode::CREATED, "Registered"),
             };
             answer::with_session(response, &site.auth, &signed_in)
@@ -80,7 +89,11 @@ struct Shown {
 impl Shown {
     fn of(fields: &Fields) -> Self {
         let text = |name| fields.peek(name).unwrap_or_default().to_owned();
-        Self { username: text("username"), email: text("email"), next: text("next") }
+        Self {
+            username: text("username"),
+            email: text("email"),
+            next: text("next"),
+        }
     }
 }
 

@@ -72,7 +72,10 @@ impl SessionInfo {
 pub(super) async fn list(State(site): State<Mounted>, user: CurrentUser) -> Response {
     match site.auth.sessions(&user).await {
         Ok(sessions) => {
-            let sessions = sessions.iter().map(|session| SessionInfo::of(session, &user)).collect();
+            let sessions = sessions
+                .iter()
+                .map(|session| SessionInfo::of(session, &user))
+                .collect();
             answer::json(StatusCode::OK, &SessionList { sessions })
         }
         Err(error) => answer::error(&error, &site.auth),
@@ -131,9 +134,10 @@ async fn end(site: &Mounted, asking: &Asking, user: &CurrentUser, id: &str) -> R
         Err(_) => Err(Error::NotFound),
     };
     match ended {
-        Ok(id) if id == user.session() => {
-            answer::without_session(asking.done("Session revoked", "/?notice=logged-out"), &site.auth)
-        }
+        Ok(id) if id == user.session() => answer::without_session(
+            asking.done("Session revoked", "/?notice=logged-out"),
+            &site.auth,
+        ),
         Ok(_) => asking.done("Session revoked", "/account?notice=session-revoked"),
         Err(error) => asking.refuse(site, error),
     }
