@@ -35,8 +35,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let database = std::env::temp_dir().join(format!("lockjar-tutorial-{port}.db"));
 
     let auth = Auth::builder(&format!("http://localhost:{port}"))
-        .cookie(CookieSettings { name: Some("access_token".into()), max_age: Some(HOUR), ..Default::default() })
-        .limits(SessionLimits { absolute: HOUR, ..Default::default() })
+        .cookie(CookieSettings {
+            name: Some("access_token".into()),
+            max_age: Some(HOUR),
+            ..Default::default()
+        })
+        .limits(SessionLimits {
+            absolute: HOUR,
+            ..Default::default()
+        })
         // The tutorial's password is one of the first that attackers try.
         .password_policy(PasswordPolicy::dangerously_accept_anything())
         .without_pages()
@@ -62,6 +69,10 @@ async fn protected(user: CurrentUser) -> Json<Value> {
 
 /// The value of `--listen`; `127.0.0.1:8000` without one.
 fn listen_address() -> String {
-    let mut arguments = std::env::args().skip_while(|argument| argument != "--listen").skip(1);
-    arguments.next().unwrap_or_else(|| "127.0.0.1:8000".to_owned())
+    let mut arguments = std::env::args()
+        .skip_while(|argument| argument != "--listen")
+        .skip(1);
+    arguments
+        .next()
+        .unwrap_or_else(|| "127.0.0.1:8000".to_owned())
 }
