@@ -17,7 +17,7 @@ static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(|| {
         .title("Lockjar")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
-            "HttpOnly-cookie authentication. The session's cookie is set by `POST /login` and sent by the browser; no \
+            "Authentication by cookie. The session's cookie is set by `POST /login` and sent by the browser; no \
              script can read it, and no body ever holds it. Requests that change something must come from this origin.",
         ))
         .license(Some(LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build()))

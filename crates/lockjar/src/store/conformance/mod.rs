@@ -1,0 +1,124 @@
+//! The store contract as tests. Every store runs the same ones; a third party's does it like this:
+//!
+//! ```ignore
+//! #[tokio::test]
+//! async fn my_store_keeps_the_contract() {
+//!     lockjar::store::conformance::check(&|| async { Arc::new(MyStore::new().await) as Arc<dyn Store> }).await;
+//! }
+//! ```
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
+
+mod accounts;
+mod sessions;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::{LiveSession, NewLogIn, NewUser, Outcome, Store};
+use crate::clock::Timestamp;
+use crate::id::{SessionId, UserId};
+use crate::password::PasswordHash;
+use crate::session::{NewSession, Session};
+use crate::token::PlainToken;
+use crate::user::Username;
+
+/// Makes a new, empty store.
+pub type Make<'a> = &'a (dyn Fn() -> Pin<Box<dyn Future<Output = Arc<dyn Store>> + 'a>> + 'a);
+
+/// Runs every test, each on a store of its own.
+///
+/// # Panics
+/// With a message that says which sentence of the contract is broken.
+pub async fn check(make: Make<'_>) {
+    accounts::accounts_are_found_by_any_spelling_of_their_name(&*make().await).await;
+    accounts::a_taken_name_writes_nothing(&*make().await).await;
+    accounts::an_account_and_its_first_session_come_together(&*make().await).await;
+    sessions::a_session_is_live_until_it_is_ended(&*make().await).await;
+    sessions::a_log_in_of_an_older_epoch_opens_nothing(&*make().await).await;
+    sessions::a_log_in_replaces_only_what_it_knows_the_secret_of(&*make().await).await;
+    sessions::the_oldest_sessions_make_way(&*make().await).await;
+    sessions::a_touch_never_revives_and_never_goes_back(&*make().await).await;
+    sessions::authority_that_has_ended_changes_nothing(&*make().await).await;
+    sessions::nobody_ends_another_users_session(&*make().await).await;
+    sessions::ending_the_others_ends_log_ins_in_flight(&*make().await).await;
+    accounts::a_password_change_ends_everything_but_its_own_session(&*make().await).await;
+    accounts::a_password_change_checks_the_epoch_again(&*make().await).await;
+    accounts::a_rehash_loses_against_a_change(&*make().await).await;
+    accounts::a_disabled_account_has_no_session_and_gets_none(&*make().await).await;
+    accounts::a_deleted_account_leaves_nothing(&*make().await).await;
+    sessions::every_end_is_in_the_feed(&*make().await).await;
+    sessions::a_sweep_takes_what_has_expired(&*make().await).await;
+    sessions::parallel_log_ins_and_a_log_out_everywhere_leave_no_session(make().await).await;
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(seconds * 1000)
+}
+
+fn hash(text: &str) -> PasswordHash {
+    PasswordHash::from_phc(text.to_owned())
+}
+
+fn new_user(name: &str) -> NewUser {
+    let name = Username::parse(name).unwrap();
+    NewUser {
+        id: UserId::random(),
+        name,
+        email: None,
+        hash: hash("first"),
+        created_at: at(0),
+    }
+}
+
+fn new_session(user: UserId, created: i64) -> (PlainToken, NewSession) {
+    let token = PlainToken::generate();
+    let session = Session {
+        id: token.id(),
+        user,
+        created_at: at(created),
+        last_seen_at: at(created),
+        expires_at: at(created + 1000),
+        remember: true,
+        user_agent: Some("agent".to_owned()),
+    };
+    let secret = token.hash();
+    (token, NewSession { session, secret })
+}
+
+async fn user(store: &dyn Store, name: &str) -> UserId {
+    let user = new_user(name);
+    assert!(store.create(&user, None).await.unwrap());
+    user.id
+}
+
+async fn open(
+    store: &dyn Store,
+    user: UserId,
+    epoch: i64,
+    created: i64,
+) -> Result<PlainToken, Outcome> {
+    let (token, new) = new_session(user, created);
+    match store
+        .open(&NewLogIn {
+            new,
+            epoch,
+            replaces: None,
+            per_user: 100,
+        })
+        .await
+        .unwrap()
+    {
+        Outcome::Done(_) => Ok(token),
+        refused => Err(refused),
+    }
+}
+
+async fn live(store: &dyn Store, session: SessionId) -> Option<LiveSession> {
+    store.live(session).await.unwrap()
+}
+
+async fn epoch(store: &dyn Store, user: UserId) -> i64 {
+    store.by_id(user).await.unwrap().unwrap().epoch
+}
