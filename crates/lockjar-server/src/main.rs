@@ -1,2 +1,62 @@
-//! x
-fn main() {}
+//! `lockjar`: HttpOnly-cookie authentication in one binary with an embedded SQLite file.
+
+mod check;
+mod cli;
+mod config;
+mod logging;
+mod operate;
+mod serve;
+mod tls;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use config::Config;
+
+/// What a subcommand answers: an exit code, or one sentence for stderr.
+type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("lockjar: {}", sentence(&*error));
+            ExitCode::from(2)
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(cli: Cli) -> Outcome {
+    let command = cli.command.unwrap_or(Command::Serve);
+    if matches!(command, Command::Openapi) {
+        println!("{}", lockjar::web::openapi_json());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let config = Config::load(cli.settings)?;
+    match command {
+        Command::Serve => serve::serve(config).await,
+        Command::User { command } => operate::user(&config, command).await,
+        Command::Session { command } => operate::session(&config, command).await,
+        Command::Check { url } => check::check(&config, url.as_deref()).await,
+        Command::Backup { file } => operate::backup(&config, &file).await,
+        Command::Openapi => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// The error with its causes, on one line.
+fn sentence(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text.replace('\n', " ")
+}

@@ -1,0 +1,367 @@
+//! Configuration: flags, then environment variables, then `lockjar.toml`, then defaults.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use lockjar::cookie::{CookieSettings, SameSite};
+use lockjar::password::PasswordPolicy;
+use lockjar::session::SessionLimits;
+use lockjar::{Auth, Builder, ConfigError};
+use serde::Deserialize;
+
+const FILE: &str = "lockjar.toml";
+
+/// A duration such as `30s`, `12h` or `7d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Span(pub(crate) Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = humantime::parse_duration(text);
+        parsed.map(Self).map_err(|_| format!("{text:?} is not a duration; write it like 30s, 12h or 7d"))
+    }
+}
+
+impl TryFrom<String> for Span {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SameSiteSetting {
+    Strict,
+    Lax,
+    None,
+}
+
+macro_rules! settings {
+    ($($(#[$meta:meta])* $name:ident: $type:ty,)*) => {
+        /// Every setting as one source gives it.
+        #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
+        #[serde(deny_unknown_fields, default)]
+        pub(crate) struct Settings {
+            /// The configuration file [default: lockjar.toml, if it is there]
+            #[arg(long, global = true, env = "LOCKJAR_CONFIG", value_name = "FILE")]
+            #[serde(skip)]
+            pub(crate) config: Option<PathBuf>,
+            $($(#[$meta])* pub(crate) $name: Option<$type>,)*
+        }
+
+        impl Settings {
+            /// What this source says, and what `weaker` says where this one is silent.
+            fn or(self, weaker: Self) -> Self {
+                Self { config: self.config, $($name: self.$name.or(weaker.$name),)* }
+            }
+        }
+    };
+}
+
+settings! {
+    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8000]
+    #[arg(long, global = true, env = "LOCKJAR_LISTEN", value_name = "ADDRESS")]
+    listen: String,
+    /// The address that people open [default: http://localhost:PORT, or https with TLS]
+    #[arg(long, global = true, env = "LOCKJAR_PUBLIC_URL", value_name = "URL")]
+    public_url: String,
+    /// The database [default: sqlite://lockjar.db]
+    #[arg(long, global = true, env = "LOCKJAR_DATABASE", value_name = "URL")]
+    database: String,
+    /// Certificate chain (PEM) for TLS; with --tls-key [default: no TLS]
+    #[arg(long, global = true, env = "LOCKJAR_TLS_CERT", value_name = "FILE")]
+    tls_cert: PathBuf,
+    /// Private key (PEM) for TLS; with --tls-cert [default: no TLS]
+    #[arg(long, global = true, env = "LOCKJAR_TLS_KEY", value_name = "FILE")]
+    tls_key: PathBuf,
+    /// How log lines look [default: text]
+    #[arg(long, global = true, env = "LOCKJAR_LOG_FORMAT")]
+    log_format: LogFormat,
+    /// The least important events that are logged [default: info]
+    #[arg(long, global = true, env = "LOCKJAR_LOG_LEVEL")]
+    log_level: LogLevel,
+    /// The name that pages show [default: Lockjar]
+    #[arg(long, global = true, env = "LOCKJAR_SERVICE", value_name = "NAME")]
+    service: String,
+    /// The cookie's name [default: __Host-Http-session; lockjar_PORT on http]
+    #[arg(long, global = true, env = "LOCKJAR_COOKIE_NAME", value_name = "NAME")]
+    cookie_name: String,
+    /// A fixed Max-Age for the cookie [default: as long as a remembered session; none otherwise]
+    #[arg(long, global = true, env = "LOCKJAR_COOKIE_MAX_AGE", value_name = "DURATION")]
+    cookie_max_age: Span,
+    /// The cookie's Path [default: /]
+    #[arg(long, global = true, env = "LOCKJAR_COOKIE_PATH", value_name = "PATH")]
+    cookie_path: String,
+    /// Share the cookie with this domain and all below it [default: the public host alone]
+    #[arg(long, global = true, env = "LOCKJAR_COOKIE_DOMAIN", value_name = "DOMAIN")]
+    cookie_domain: String,
+    /// The cookie's SameSite [default: lax]
+    #[arg(long, global = true, env = "LOCKJAR_COOKIE_SAME_SITE")]
+    cookie_same_site: SameSiteSetting,
+    /// One cookie for each site that embeds this one (CHIPS) [default: false]
+    #[arg(long, global = true, env = "LOCKJAR_COOKIE_PARTITIONED", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    cookie_partitioned: bool,
+    /// A session ends when it was not used for this long [default: 7d]
+    #[arg(long, global = true, env = "LOCKJAR_SESSION_IDLE", value_name = "DURATION")]
+    session_idle: Span,
+    /// A remembered session ends this long after log-in [default: 30d]
+    #[arg(long, global = true, env = "LOCKJAR_SESSION_ABSOLUTE", value_name = "DURATION")]
+    session_absolute: Span,
+    /// A session that is not remembered ends this long after log-in [default: 12h]
+    #[arg(long, global = true, env = "LOCKJAR_SESSION_BROWSER", value_name = "DURATION")]
+    session_browser: Span,
+    /// Sessions that an account may have at once [default: 100]
+    #[arg(long, global = true, env = "LOCKJAR_SESSION_PER_USER", value_name = "COUNT")]
+    session_per_user: u32,
+    /// The fewest characters of a new password [default: 15]
+    #[arg(long, global = true, env = "LOCKJAR_PASSWORD_MIN_LENGTH", value_name = "COUNT")]
+    password_min_length: usize,
+    /// Other origins whose pages may change state here, separated by commas [default: none]
+    #[arg(long, global = true, env = "LOCKJAR_TRUSTED_ORIGINS", value_name = "URLS", value_delimiter = ',')]
+    trusted_origins: Vec<String>,
+    /// Serve plain http off loopback: everyone on the way can read the cookie [default: false]
+    #[arg(long, global = true, env = "LOCKJAR_INSECURE_PLAIN_HTTP", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    insecure_plain_http: bool,
+    /// How long a stop waits for requests that are under way [default: 10s]
+    #[arg(long, global = true, env = "LOCKJAR_SHUTDOWN_GRACE", value_name = "DURATION")]
+    shutdown_grace: Span,
+}
+
+/// The settings in force.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    settings: Settings,
+    /// The file that was read, if one was.
+    pub(crate) file: Option<PathBuf>,
+    /// Certificate chain and key.
+    pub(crate) tls: Option<(PathBuf, PathBuf)>,
+}
+
+impl Config {
+    /// Flags and environment come in `stronger`; the file is read here.
+    pub(crate) fn load(stronger: Settings) -> Result<Self, ConfigError> {
+        let file = match &stronger.config {
+            Some(path) => Some(path.clone()),
+            None => Path::new(FILE).exists().then(|| PathBuf::from(FILE)),
+        };
+        let weaker = file.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        let settings = stronger.or(weaker);
+        let tls = tls_files(&settings)?;
+        Ok(Self { settings, file, tls })
+    }
+
+    pub(crate) fn listen(&self) -> &str {
+        self.settings.listen.as_deref().unwrap_or("127.0.0.1:8000")
+    }
+
+    pub(crate) fn database(&self) -> &str {
+        self.settings.database.as_deref().unwrap_or("sqlite://lockjar.db")
+    }
+
+    pub(crate) fn log_format(&self) -> LogFormat {
+        self.settings.log_format.unwrap_or(LogFormat::Text)
+    }
+
+    pub(crate) fn log_level(&self) -> LogLevel {
+        self.settings.log_level.unwrap_or(LogLevel::Info)
+    }
+
+    pub(crate) fn shutdown_grace(&self) -> Duration {
+        self.settings.shutdown_grace.map_or(Duration::from_secs(10), |span| span.0)
+    }
+
+    pub(crate) fn insecure_plain_http(&self) -> bool {
+        self.settings.insecure_plain_http.unwrap_or(false)
+    }
+
+    pub(crate) fn trusted_origins(&self) -> &[String] {
+        self.settings.trusted_origins.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn password_policy(&self) -> PasswordPolicy {
+        let policy = PasswordPolicy::default();
+        self.settings.password_min_length.map_or(policy.clone(), |length| policy.min_length(length))
+    }
+
+    pub(crate) fn limits(&self) -> SessionLimits {
+        let (default, settings) = (SessionLimits::default(), &self.settings);
+        SessionLimits {
+            idle: settings.session_idle.map_or(default.idle, |span| span.0),
+            absolute: settings.session_absolute.map_or(default.absolute, |span| span.0),
+            browser: settings.session_browser.map_or(default.browser, |span| span.0),
+            per_user: settings.session_per_user.unwrap_or(default.per_user),
+            ..default
+        }
+    }
+
+    pub(crate) fn cookie(&self) -> CookieSettings {
+        let settings = &self.settings;
+        CookieSettings {
+            name: settings.cookie_name.clone(),
+            max_age: settings.cookie_max_age.map(|span| span.0),
+            path: settings.cookie_path.clone(),
+            domain: settings.cookie_domain.clone(),
+            same_site: match settings.cookie_same_site {
+                Some(SameSiteSetting::Strict) => SameSite::Strict,
+                Some(SameSiteSetting::None) => SameSite::None,
+                Some(SameSiteSetting::Lax) | None => SameSite::Lax,
+            },
+            partitioned: settings.cookie_partitioned.unwrap_or(false),
+            insecure_plain_http: self.insecure_plain_http(),
+        }
+    }
+
+    /// The address that people open; without one it follows from the port, once that is known.
+    pub(crate) fn public_url(&self, port: u16) -> Result<String, ConfigError> {
+        let Some(url) = &self.settings.public_url else {
+            let scheme = if self.tls.is_some() { "https" } else { "http" };
+            return Ok(format!("{scheme}://localhost:{port}"));
+        };
+        if self.tls.is_some() && url.starts_with("http://") {
+            return Err(ConfigError::new(format!(
+                "the public URL {url} is plain http while --tls-cert is set: write https:// or leave the certificate out"
+            )));
+        }
+        Ok(url.clone())
+    }
+
+    /// The port in `listen`, for commands that do not listen.
+    pub(crate) fn listen_port(&self) -> u16 {
+        self.listen().rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(8000)
+    }
+
+    /// The library's settings.
+    pub(crate) fn builder(&self, port: u16) -> Result<Builder, ConfigError> {
+        let mut builder = Auth::builder(&self.public_url(port)?)
+            .cookie(self.cookie())
+            .limits(self.limits())
+            .password_policy(self.password_policy());
+        if let Some(service) = &self.settings.service {
+            builder = builder.service(service);
+        }
+        for origin in self.trusted_origins() {
+            builder = builder.trust_origin(origin);
+        }
+        Ok(builder)
+    }
+}
+
+fn read_file(path: &Path) -> Result<Settings, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| ConfigError::new(format!("the configuration file {} cannot be read: {error}", path.display())))?;
+    toml::from_str(&text).map_err(|error| {
+        let message = error.message().replace('\n', " ");
+        ConfigError::new(format!("the configuration file {} is wrong: {message}", path.display()))
+    })
+}
+
+fn tls_files(settings: &Settings) -> Result<Option<(PathBuf, PathBuf)>, ConfigError> {
+    match (&settings.tls_cert, &settings.tls_key) {
+        (Some(cert), Some(key)) => Ok(Some((cert.clone(), key.clone()))),
+        (None, None) => Ok(None),
+        _ => Err(ConfigError::new("--tls-cert and --tls-key go together: give both, or neither")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn load(flags: &[&str], file: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lockjar.toml");
+        std::fs::write(&path, file).unwrap();
+        let path = path.display().to_string();
+        let arguments = ["lockjar", "--config", &path].iter().copied().chain(flags.iter().copied());
+        let cli = Cli::try_parse_from(arguments).map_err(|error| error.to_string())?;
+        Config::load(cli.settings).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_flag_is_stronger_than_the_file_and_the_file_than_the_default() {
+        assert_eq!(load(&[], "").unwrap().listen(), "127.0.0.1:8000");
+        assert_eq!(load(&[], "listen = \"[::1]:1\"").unwrap().listen(), "[::1]:1");
+        assert_eq!(load(&["--listen", "127.0.0.1:2"], "listen = \"[::1]:1\"").unwrap().listen(), "127.0.0.1:2");
+        assert_eq!(load(&["serve", "--listen", "127.0.0.1:3"], "").unwrap().listen(), "127.0.0.1:3");
+    }
+
+    #[test]
+    fn every_setting_of_the_file_reaches_the_library() {
+        let config = load(
+            &[],
+            "cookie_name = \"a\"\ncookie_max_age = \"2h\"\ncookie_path = \"/x\"\ncookie_domain = \"b.example\"\n\
+             cookie_same_site = \"strict\"\ncookie_partitioned = true\nsession_idle = \"1h\"\nsession_absolute = \"2d\"\n\
+             session_browser = \"3h\"\nsession_per_user = 4\npassword_min_length = 20\ninsecure_plain_http = true\n\
+             trusted_origins = [\"https://c.example\"]\nshutdown_grace = \"3s\"\nlog_format = \"json\"\nlog_level = \"warn\"\n\
+             service = \"S\"\npublic_url = \"https://b.example\"\ndatabase = \"sqlite://d.db\"\n",
+        )
+        .unwrap();
+        let (cookie, limits) = (config.cookie(), config.limits());
+        assert_eq!((cookie.name.as_deref(), cookie.path.as_deref()), (Some("a"), Some("/x")));
+        assert_eq!((cookie.max_age, cookie.domain.as_deref()), (Some(Duration::from_secs(7200)), Some("b.example")));
+        assert_eq!((cookie.same_site, cookie.partitioned, cookie.insecure_plain_http), (SameSite::Strict, true, true));
+        assert_eq!((limits.idle, limits.absolute), (Duration::from_secs(3600), Duration::from_secs(2 * 24 * 3600)));
+        assert_eq!((limits.browser, limits.per_user), (Duration::from_secs(3 * 3600), 4));
+        assert_eq!(config.password_policy().shortest(), 20);
+        assert_eq!(config.trusted_origins(), ["https://c.example"]);
+        assert_eq!((config.shutdown_grace(), config.log_format()), (Duration::from_secs(3), LogFormat::Json));
+        assert_eq!((config.log_level(), config.database()), (LogLevel::Warn, "sqlite://d.db"));
+        assert_eq!(config.public_url(1).unwrap(), "https://b.example");
+    }
+
+    #[test]
+    fn the_public_url_follows_from_port_and_tls() {
+        assert_eq!(load(&[], "").unwrap().public_url(7).unwrap(), "http://localhost:7");
+        let tls = ["--tls-cert", "c", "--tls-key", "k"];
+        assert_eq!(load(&tls, "").unwrap().public_url(7).unwrap(), "https://localhost:7");
+        let contradiction = load(&tls, "public_url = \"http://a.example\"").unwrap().public_url(7);
+        assert!(contradiction.unwrap_err().to_string().contains("plain http"));
+    }
+
+    #[test]
+    fn mistakes_are_named_in_a_sentence() {
+        for (flags, file, word) in [
+            (&[][..], "listen = \"x\"", "listen"),
+            (&[], "session_idle = \"soon\"", "duration"),
+            (&[], "= nonsense", "wrong"),
+            (&["--session-idle", "soon"], "", "duration"),
+            (&["--tls-cert", "c"], "", "go together"),
+            (&["--config", "/nowhere/lockjar.toml"], "", "cannot be"),
+        ] {
+            let sentence = load(flags, file).unwrap_err();
+            assert!(sentence.contains(word), "{flags:?} {file:?}: {sentence}");
+        }
+    }
+}
