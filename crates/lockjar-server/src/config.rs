@@ -23,7 +23,9 @@ impl FromStr for Span {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let parsed = humantime::parse_duration(text);
-        parsed.map(Self).map_err(|_| format!("{text:?} is not a duration; write it like 30s, 12h or 7d"))
+        parsed
+            .map(Self)
+            .map_err(|_| format!("{text:?} is not a duration; write it like 30s, 12h or 7d"))
     }
 }
 
@@ -168,10 +170,18 @@ impl Config {
             Some(path) => Some(path.clone()),
             None => Path::new(FILE).exists().then(|| PathBuf::from(FILE)),
         };
-        let weaker = file.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        let weaker = file
+            .as_deref()
+            .map(read_file)
+            .transpose()?
+            .unwrap_or_default();
         let settings = stronger.or(weaker);
         let tls = tls_files(&settings)?;
-        Ok(Self { settings, file, tls })
+        Ok(Self {
+            settings,
+            file,
+            tls,
+        })
     }
 
     pub(crate) fn listen(&self) -> &str {
@@ -179,7 +189,19 @@ impl Config {
     }
 
     pub(crate) fn database(&self) -> &str {
-        self.settings.database.as_deref().unwrap_or("sqlite://lockjar.db")
+        self.settings
+            .database
+            .as_deref()
+            .unwrap_or("sqlite://lockjar.db")
+    }
+
+    /// The database's path, without what the URL says beside it.
+    pub(crate) fn database_file(&self) -> PathBuf {
+        let path = self
+            .database()
+            .trim_start_matches("sqlite:")
+            .trim_start_matches("//");
+        PathBuf::from(path.split('?').next().unwrap_or(path))
     }
 
     pub(crate) fn log_format(&self) -> LogFormat {
@@ -191,7 +213,9 @@ impl Config {
     }
 
     pub(crate) fn shutdown_grace(&self) -> Duration {
-        self.settings.shutdown_grace.map_or(Duration::from_secs(10), |span| span.0)
+        self.settings
+            .shutdown_grace
+            .map_or(Duration::from_secs(10), |span| span.0)
     }
 
     pub(crate) fn insecure_plain_http(&self) -> bool {
@@ -204,15 +228,21 @@ impl Config {
 
     pub(crate) fn password_policy(&self) -> PasswordPolicy {
         let policy = PasswordPolicy::default();
-        self.settings.password_min_length.map_or(policy.clone(), |length| policy.min_length(length))
+        self.settings
+            .password_min_length
+            .map_or(policy.clone(), |length| policy.min_length(length))
     }
 
     pub(crate) fn limits(&self) -> SessionLimits {
         let (default, settings) = (SessionLimits::default(), &self.settings);
         SessionLimits {
             idle: settings.session_idle.map_or(default.idle, |span| span.0),
-            absolute: settings.session_absolute.map_or(default.absolute, |span| span.0),
-            browser: settings.session_browser.map_or(default.browser, |span| span.0),
+            absolute: settings
+                .session_absolute
+                .map_or(default.absolute, |span| span.0),
+            browser: settings
+                .session_browser
+                .map_or(default.browser, |span| span.0),
             per_user: settings.session_per_user.unwrap_or(default.per_user),
             ..default
         }
@@ -251,7 +281,10 @@ impl Config {
 
     /// The port in `listen`, for commands that do not listen.
     pub(crate) fn listen_port(&self) -> u16 {
-        self.listen().rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(8000)
+        self.listen()
+            .rsplit_once(':')
+            .and_then(|(_, port)| port.parse().ok())
+            .unwrap_or(8000)
     }
 
     /// The library's settings.
@@ -271,11 +304,18 @@ impl Config {
 }
 
 fn read_file(path: &Path) -> Result<Settings, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| ConfigError::new(format!("the configuration file {} cannot be read: {error}", path.display())))?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        ConfigError::new(format!(
+            "the configuration file {} cannot be read: {error}",
+            path.display()
+        ))
+    })?;
     toml::from_str(&text).map_err(|error| {
         let message = error.message().replace('\n', " ");
-        ConfigError::new(format!("the configuration file {} is wrong: {message}", path.display()))
+        ConfigError::new(format!(
+            "the configuration file {} is wrong: {message}",
+            path.display()
+        ))
     })
 }
 
@@ -283,23 +323,25 @@ fn tls_files(settings: &Settings) -> Result<Option<(PathBuf, PathBuf)>, ConfigEr
     match (&settings.tls_cert, &settings.tls_key) {
         (Some(cert), Some(key)) => Ok(Some((cert.clone(), key.clone()))),
         (None, None) => Ok(None),
-        _ => Err(ConfigError::new("--tls-cert and --tls-key go together: give both, or neither")),
+        _ => Err(ConfigError::new(
+            "--tls-cert and --tls-key go together: give both, or neither",
+        )),
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use clap::{CommandFactory, Parser};
 
     use super::*;
     use crate::cli::Cli;
 
-    fn load(flags: &[&str], file: &str) -> Result<Config, String> {
+    pub(crate) fn load(flags: &[&str], file: &str) -> Result<Config, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lockjar.toml");
         std::fs::write(&path, file).unwrap();
         let path = path.display().to_string();
-        let arguments = ["lockjar", "--config", &path].iter().copied().chain(flags.iter().copied());
+        let arguments = [&["lockjar", "--config", &path], flags].concat();
         let cli = Cli::try_parse_from(arguments).map_err(|error| error.to_string())?;
         Config::load(cli.settings).map_err(|error| error.to_string())
     }
@@ -312,9 +354,22 @@ mod tests {
     #[test]
     fn a_flag_is_stronger_than_the_file_and_the_file_than_the_default() {
         assert_eq!(load(&[], "").unwrap().listen(), "127.0.0.1:8000");
-        assert_eq!(load(&[], "listen = \"[::1]:1\"").unwrap().listen(), "[::1]:1");
-        assert_eq!(load(&["--listen", "127.0.0.1:2"], "listen = \"[::1]:1\"").unwrap().listen(), "127.0.0.1:2");
-        assert_eq!(load(&["serve", "--listen", "127.0.0.1:3"], "").unwrap().listen(), "127.0.0.1:3");
+        assert_eq!(
+            load(&[], "listen = \"[::1]:1\"").unwrap().listen(),
+            "[::1]:1"
+        );
+        assert_eq!(
+            load(&["--listen", "127.0.0.1:2"], "listen = \"[::1]:1\"")
+                .unwrap()
+                .listen(),
+            "127.0.0.1:2"
+        );
+        assert_eq!(
+            load(&["serve", "--listen", "127.0.0.1:3"], "")
+                .unwrap()
+                .listen(),
+            "127.0.0.1:3"
+        );
     }
 
     #[test]
@@ -329,31 +384,72 @@ mod tests {
         )
         .unwrap();
         let (cookie, limits) = (config.cookie(), config.limits());
-        assert_eq!((cookie.name.as_deref(), cookie.path.as_deref()), (Some("a"), Some("/x")));
-        assert_eq!((cookie.max_age, cookie.domain.as_deref()), (Some(Duration::from_secs(7200)), Some("b.example")));
-        assert_eq!((cookie.same_site, cookie.partitioned, cookie.insecure_plain_http), (SameSite::Strict, true, true));
-        assert_eq!((limits.idle, limits.absolute), (Duration::from_secs(3600), Duration::from_secs(2 * 24 * 3600)));
-        assert_eq!((limits.browser, limits.per_user), (Duration::from_secs(3 * 3600), 4));
+        assert_eq!(
+            (cookie.name.as_deref(), cookie.path.as_deref()),
+            (Some("a"), Some("/x"))
+        );
+        assert_eq!(
+            (cookie.max_age, cookie.domain.as_deref()),
+            (Some(Duration::from_secs(7200)), Some("b.example"))
+        );
+        assert_eq!(
+            (
+                cookie.same_site,
+                cookie.partitioned,
+                cookie.insecure_plain_http
+            ),
+            (SameSite::Strict, true, true)
+        );
+        assert_eq!(
+            (limits.idle, limits.absolute),
+            (
+                Duration::from_secs(3600),
+                Duration::from_secs(2 * 24 * 3600)
+            )
+        );
+        assert_eq!(
+            (limits.browser, limits.per_user),
+            (Duration::from_secs(3 * 3600), 4)
+        );
         assert_eq!(config.password_policy().shortest(), 20);
         assert_eq!(config.trusted_origins(), ["https://c.example"]);
-        assert_eq!((config.shutdown_grace(), config.log_format()), (Duration::from_secs(3), LogFormat::Json));
-        assert_eq!((config.log_level(), config.database()), (LogLevel::Warn, "sqlite://d.db"));
+        assert_eq!(
+            (config.shutdown_grace(), config.log_format()),
+            (Duration::from_secs(3), LogFormat::Json)
+        );
+        assert_eq!(
+            (config.log_level(), config.database()),
+            (LogLevel::Warn, "sqlite://d.db")
+        );
         assert_eq!(config.public_url(1).unwrap(), "https://b.example");
     }
 
     #[test]
     fn the_public_url_follows_from_port_and_tls() {
-        assert_eq!(load(&[], "").unwrap().public_url(7).unwrap(), "http://localhost:7");
+        assert_eq!(
+            load(&[], "").unwrap().public_url(7).unwrap(),
+            "http://localhost:7"
+        );
         let tls = ["--tls-cert", "c", "--tls-key", "k"];
-        assert_eq!(load(&tls, "").unwrap().public_url(7).unwrap(), "https://localhost:7");
-        let contradiction = load(&tls, "public_url = \"http://a.example\"").unwrap().public_url(7);
-        assert!(contradiction.unwrap_err().to_string().contains("plain http"));
+        assert_eq!(
+            load(&tls, "").unwrap().public_url(7).unwrap(),
+            "https://localhost:7"
+        );
+        let contradiction = load(&tls, "public_url = \"http://a.example\"")
+            .unwrap()
+            .public_url(7);
+        assert!(
+            contradiction
+                .unwrap_err()
+                .to_string()
+                .contains("plain http")
+        );
     }
 
     #[test]
     fn mistakes_are_named_in_a_sentence() {
         for (flags, file, word) in [
-            (&[][..], "listen = \"x\"", "listen"),
+            (&[][..], "lisen = \"x\"", "lisen"),
             (&[], "session_idle = \"soon\"", "duration"),
             (&[], "= nonsense", "wrong"),
             (&["--session-idle", "soon"], "", "duration"),

@@ -14,7 +14,10 @@ pub(crate) fn start(config: &Config) {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    let lines = fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false);
+    let lines = fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(false);
     match config.log_format() {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),

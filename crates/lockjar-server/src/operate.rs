@@ -17,19 +17,30 @@ const MAX_PASSWORD_BYTES: u64 = 16 * 1024;
 
 /// A command that looks for a database must not make one.
 async fn open(config: &Config) -> Result<Auth, Box<dyn std::error::Error>> {
-    let path = config.database().trim_start_matches("sqlite://");
-    let path = path.split('?').next().unwrap_or(path);
-    if !Path::new(path).exists() {
-        return Err(ConfigError::new(format!("there is no database at {path}: name it with --database, or serve first")).into());
+    let path = config.database_file();
+    if !path.exists() {
+        let path = path.display();
+        return Err(ConfigError::new(format!(
+            "there is no database at {path}: name it with --database, or serve first"
+        ))
+        .into());
     }
-    Ok(config.builder(config.listen_port())?.open(config.database()).await?)
+    Ok(config
+        .builder(config.listen_port())?
+        .open(config.database())
+        .await?)
 }
 
 /// `lockjar user …`
 pub(crate) async fn user(config: &Config, command: UserCommand) -> Outcome {
     let auth = match command {
         // The first account may come before the first start.
-        UserCommand::Add { .. } => config.builder(config.listen_port())?.open(config.database()).await?,
+        UserCommand::Add { .. } => {
+            config
+                .builder(config.listen_port())?
+                .open(config.database())
+                .await?
+        }
         _ => open(config).await?,
     };
     let done = user_command(&auth, command).await;
@@ -40,14 +51,27 @@ pub(crate) async fn user(config: &Config, command: UserCommand) -> Outcome {
 async fn user_command(auth: &Auth, command: UserCommand) -> Outcome {
     let operator = auth.operator();
     match command {
-        UserCommand::Add { name, email, password_stdin } => {
-            let id = operator.add_user(&name, read_password(password_stdin)?, email).await?;
+        UserCommand::Add {
+            name,
+            email,
+            password_stdin,
+        } => {
+            let id = operator
+                .add_user(&name, read_password(password_stdin)?, email)
+                .await?;
             println!("added {name} ({id})");
         }
         UserCommand::List => {
             for user in operator.users().await? {
-                let disabled = if user.disabled_at.is_some() { "disabled" } else { "" };
-                println!("{}\t{}\t{}\t{disabled}", user.username, user.id, user.created_at);
+                let disabled = if user.disabled_at.is_some() {
+                    "disabled"
+                } else {
+                    ""
+                };
+                println!(
+                    "{}\t{}\t{}\t{disabled}",
+                    user.username, user.id, user.created_at
+                );
             }
         }
         UserCommand::Show { name } => show(auth, &name).await?,
@@ -63,9 +87,14 @@ async fn user_command(auth: &Auth, command: UserCommand) -> Outcome {
             operator.delete(find(auth, &name).await?.id).await?;
             println!("deleted {name}");
         }
-        UserCommand::Password { name, password_stdin } => {
+        UserCommand::Password {
+            name,
+            password_stdin,
+        } => {
             let user = find(auth, &name).await?;
-            operator.set_password(&user, read_password(password_stdin)?).await?;
+            operator
+                .set_password(&user, read_password(password_stdin)?)
+                .await?;
             println!("changed the password of {name}; its sessions have ended");
         }
     }
@@ -78,14 +107,24 @@ async fn show(auth: &Auth, name: &str) -> Result<(), Box<dyn std::error::Error>>
     println!("id\t{}", user.id);
     println!("email\t{}", user.email.as_deref().unwrap_or("-"));
     println!("created\t{}", user.created_at);
-    println!("disabled\t{}", user.disabled_at.map_or("no".to_owned(), |at| at.to_string()));
-    println!("sessions\t{}", auth.operator().sessions(user.id).await?.len());
+    println!(
+        "disabled\t{}",
+        user.disabled_at
+            .map_or("no".to_owned(), |at| at.to_string())
+    );
+    println!(
+        "sessions\t{}",
+        auth.operator().sessions(user.id).await?.len()
+    );
     Ok(())
 }
 
 async fn find(auth: &Auth, name: &str) -> Result<lockjar::User, Box<dyn std::error::Error>> {
     match auth.operator().user(name).await {
-        Err(Error::NotFound) => Err(ConfigError::new(format!("there is no account {name:?}; see `lockjar user list`")).into()),
+        Err(Error::NotFound) => Err(ConfigError::new(format!(
+            "there is no account {name:?}; see `lockjar user list`"
+        ))
+        .into()),
         other => Ok(other?),
     }
 }
@@ -104,13 +143,20 @@ async fn session_command(auth: &Auth, command: SessionCommand) -> Outcome {
         SessionCommand::List { name } => {
             for session in operator.sessions(find(auth, &name).await?.id).await? {
                 let agent = session.user_agent.as_deref().unwrap_or("-");
-                println!("{}\t{}\t{}\t{agent}", session.id, session.created_at, session.last_seen_at);
+                println!(
+                    "{}\t{}\t{}\t{agent}",
+                    session.id, session.created_at, session.last_seen_at
+                );
             }
         }
         SessionCommand::Revoke { id } => {
-            let session: SessionId = id.parse().map_err(|error| ConfigError::new(format!("{id:?} is {error}")))?;
+            let session: SessionId = id
+                .parse()
+                .map_err(|error| ConfigError::new(format!("{id:?} is {error}")))?;
             match operator.revoke(session).await {
-                Err(Error::NotFound) => return Err(ConfigError::new(format!("there is no session {id}")).into()),
+                Err(Error::NotFound) => {
+                    return Err(ConfigError::new(format!("there is no session {id}")).into());
+                }
                 other => other?,
             }
             println!("ended {id}");
@@ -134,19 +180,28 @@ pub(crate) async fn backup(config: &Config, target: &Path) -> Outcome {
 
 /// From standard input, or twice from the terminal without echo.
 fn read_password(from_stdin: bool) -> Result<Password, ConfigError> {
-    let unread = |error: std::io::Error| ConfigError::new(format!("the password could not be read: {error}"));
+    let unread = |error: std::io::Error| {
+        ConfigError::new(format!("the password could not be read: {error}"))
+    };
     if from_stdin {
         let mut text = String::new();
-        std::io::stdin().take(MAX_PASSWORD_BYTES).read_to_string(&mut text).map_err(unread)?;
+        std::io::stdin()
+            .take(MAX_PASSWORD_BYTES)
+            .read_to_string(&mut text)
+            .map_err(unread)?;
         return Ok(Password::new(text.strip_suffix('\n').unwrap_or(&text)));
     }
     if !std::io::stdin().is_terminal() {
-        return Err(ConfigError::new("there is no terminal to ask for the password: pass it with --password-stdin"));
+        return Err(ConfigError::new(
+            "there is no terminal to ask for the password: pass it with --password-stdin",
+        ));
     }
     let first = rpassword::prompt_password("Password: ").map_err(unread)?;
     let again = rpassword::prompt_password("Again: ").map_err(unread)?;
     if first != again {
-        return Err(ConfigError::new("the two passwords differ; nothing was changed"));
+        return Err(ConfigError::new(
+            "the two passwords differ; nothing was changed",
+        ));
     }
     Ok(Password::new(&first))
 }

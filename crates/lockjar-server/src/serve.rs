@@ -34,17 +34,27 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// Serves until SIGTERM or SIGINT.
 pub(crate) async fn serve(config: Config) -> Outcome {
     logging::start(&config);
-    let tls = config.tls.as_ref().map(|(cert, key)| tls::acceptor(cert, key)).transpose()?;
+    let tls = config
+        .tls
+        .as_ref()
+        .map(|(cert, key)| tls::acceptor(cert, key))
+        .transpose()?;
     let listener = listen(config.listen()).await?;
     let port = listener.local_addr()?.port();
     let builder = config.builder(port)?;
     let auth = builder.open(config.database()).await?;
     if config.insecure_plain_http() {
-        tracing::warn!("insecure_plain_http is on: everyone on the way can read the cookie and be its user");
+        tracing::warn!(
+            "insecure_plain_http is on: everyone on the way can read the cookie and be its user"
+        );
     }
     println!("{}", auth.public_url());
     tracing::info!(listen = %listener.local_addr()?, database = config.database(), "open {} in a browser", auth.public_url());
-    let server = Server { router: auth.router(), tls, graceful: GracefulShutdown::new() };
+    let server = Server {
+        router: auth.router(),
+        tls,
+        graceful: GracefulShutdown::new(),
+    };
     server.run(listener, config.shutdown_grace()).await?;
     auth.close().await;
     tracing::info!("stopped");
@@ -52,7 +62,11 @@ pub(crate) async fn serve(config: Config) -> Outcome {
 }
 
 async fn listen(address: &str) -> Result<TcpListener, ConfigError> {
-    let failed = |error| ConfigError::new(format!("cannot listen on {address}: {error}; choose another with --listen"));
+    let failed = |error| {
+        ConfigError::new(format!(
+            "cannot listen on {address}: {error}; choose another with --listen"
+        ))
+    };
     TcpListener::bind(address).await.map_err(failed)
 }
 
@@ -65,7 +79,10 @@ struct Server {
 impl Server {
     async fn run(self, listener: TcpListener, grace: Duration) -> std::io::Result<()> {
         let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let (mut terminate, mut interrupt) = (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+        );
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -103,7 +120,10 @@ impl Server {
     }
 }
 
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, _)) => {
@@ -124,7 +144,9 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEADERS);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_HEADERS);
     let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "a connection ended early");

@@ -17,7 +17,11 @@ pub(crate) fn acceptor(cert: &Path, key: &Path) -> Result<TlsAcceptor, ConfigErr
 fn server_config(cert: &Path, key: &Path) -> Result<ServerConfig, ConfigError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let wrong = |error: rustls::Error| {
-        ConfigError::new(format!("{} and {} do not make a certificate with its key: {error}", cert.display(), key.display()))
+        ConfigError::new(format!(
+            "{} and {} do not make a certificate with its key: {error}",
+            cert.display(),
+            key.display()
+        ))
     };
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -31,15 +35,30 @@ fn server_config(cert: &Path, key: &Path) -> Result<ServerConfig, ConfigError> {
 
 /// The certificates of a PEM file, the site's own first.
 pub(crate) fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
-    let unreadable = |error| ConfigError::new(format!("the certificate {} cannot be read: {error}", path.display()));
-    let chain: Vec<_> = CertificateDer::pem_file_iter(path).map_err(unreadable)?.collect::<Result<_, _>>().map_err(unreadable)?;
+    let unreadable = |error| {
+        ConfigError::new(format!(
+            "the certificate {} cannot be read: {error}",
+            path.display()
+        ))
+    };
+    let chain: Vec<_> = CertificateDer::pem_file_iter(path)
+        .map_err(unreadable)?
+        .collect::<Result<_, _>>()
+        .map_err(unreadable)?;
     if chain.is_empty() {
-        return Err(ConfigError::new(format!("{} holds no certificate; it must be a PEM file", path.display())));
+        return Err(ConfigError::new(format!(
+            "{} holds no certificate; it must be a PEM file",
+            path.display()
+        )));
     }
     Ok(chain)
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, ConfigError> {
-    PrivateKeyDer::from_pem_file(path)
-        .map_err(|error| ConfigError::new(format!("the private key {} cannot be read: {error}", path.display())))
+    PrivateKeyDer::from_pem_file(path).map_err(|error| {
+        ConfigError::new(format!(
+            "the private key {} cannot be read: {error}",
+            path.display()
+        ))
+    })
 }

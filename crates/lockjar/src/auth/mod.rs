@@ -23,6 +23,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
 use crate::clock::Clock;
 use crate::cookie::CookiePolicy;
@@ -131,7 +132,7 @@ impl Auth {
     async fn to_the_end<T: Send + 'static>(
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
-        match tokio::spawn(work).await {
+        match tokio::spawn(work.in_current_span()).await {
             Ok(result) => result,
             Err(_) => Err(StoreError::unavailable(
                 "a change was interrupted before its end was known",

@@ -18,7 +18,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Sqlite, Transaction};
+use sqlx::{ConnectOptions, Sqlite, Transaction};
 
 use super::{Result, Store};
 use crate::error::StoreError;
@@ -56,7 +56,9 @@ impl SqliteStore {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(PATIENCE);
+            .busy_timeout(PATIENCE)
+            // What a statement holds is nobody's business, and five beats a second would fill a log.
+            .disable_statement_logging();
         let path = options.get_filename().to_path_buf();
         create_private(&path)?;
         let writer = pool(1, options.clone()).await?;

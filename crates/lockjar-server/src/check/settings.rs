@@ -1,0 +1,209 @@
+//! Findings in the settings: L00x the address, L01x the cookie, L04x what belongs on a developer's machine.
+
+use std::time::Duration;
+
+use lockjar::PublicUrl;
+use lockjar::cookie::{CookiePolicy, SameSite};
+
+use super::Finding;
+use crate::config::{Config, LogLevel};
+
+/// NIST SP 800-63B-4 at AAL1.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+
+pub(super) fn findings(config: &Config) -> Vec<Finding> {
+    let public = config
+        .public_url(config.listen_port())
+        .and_then(|url| PublicUrl::parse(&url));
+    let mut findings = match &public {
+        Ok(public) => [address(config, public), cookie(config, public)].concat(),
+        Err(error) => vec![Finding::new(
+            "L002",
+            error.to_string(),
+            "Change the setting; the server refuses to start with it",
+        )],
+    };
+    findings.extend(debugging(config));
+    findings
+}
+
+fn address(config: &Config, public: &PublicUrl) -> Vec<Finding> {
+    let host = config
+        .listen()
+        .rsplit_once(':')
+        .map_or(config.listen(), |(host, _)| host);
+    let open = !matches!(host, "127.0.0.1" | "localhost" | "[::1]");
+    let plain = config.tls.is_none();
+    let mut findings = Vec::new();
+    if !public.is_https() && !public.is_loopback() {
+        findings.push(Finding::new(
+            "L001",
+            format!("the public URL {public} is plain http, so everyone on the way can read the cookie"),
+            "Use https: give --tls-cert and --tls-key, or put a proxy with TLS in front and name its address",
+        ));
+    }
+    if open && plain && !public.is_https() {
+        findings.push(Finding::new(
+            "L003",
+            format!(
+                "{} listens beyond this machine without TLS",
+                config.listen()
+            ),
+            "Listen on 127.0.0.1, or serve https",
+        ));
+    }
+    if open && public.is_loopback() {
+        findings.push(Finding::new(
+            "L004",
+            format!(
+                "{} listens beyond this machine, but the public URL {public} is this machine alone",
+                config.listen()
+            ),
+            "Set --public-url to the address that people open, or listen on 127.0.0.1",
+        ));
+    }
+    findings
+}
+
+fn cookie(config: &Config, public: &PublicUrl) -> Vec<Finding> {
+    let settings = config.cookie();
+    let policy = match CookiePolicy::new(public, &settings) {
+        Ok(policy) => policy,
+        Err(error) => {
+            return vec![Finding::new(
+                "L002",
+                error.to_string(),
+                "Change the setting; the server refuses to start with it",
+            )];
+        }
+    };
+    let mut findings = Vec::new();
+    if public.is_https()
+        && settings.domain.is_none()
+        && !policy.name().to_ascii_lowercase().starts_with("__host-")
+    {
+        findings.push(Finding::new(
+            "L010",
+            format!(
+                "the cookie's name {:?} lets sibling hosts and plain http plant it",
+                policy.name()
+            ),
+            "Leave cookie_name out, or begin it with __Host-",
+        ));
+    }
+    if let Some(domain) = &settings.domain {
+        findings.push(Finding::new(
+            "L011",
+            format!("every host below {domain} receives the session cookie and may set it"),
+            "Leave cookie_domain out unless all of these hosts are yours and equally safe",
+        ));
+    }
+    if settings.same_site == SameSite::None {
+        findings.push(Finding::new(
+            "L012",
+            "the cookie is sent with requests from every other site (SameSite=None)",
+            "Use lax unless other sites have to embed this one",
+        ));
+    }
+    if settings.max_age.is_some_and(|age| age > LONGEST) || config.limits().absolute > LONGEST {
+        findings.push(Finding::new(
+            "L013",
+            "sessions last longer than the 30 days after which NIST SP 800-63B-4 asks for the password again",
+            "Shorten cookie_max_age and session_absolute",
+        ));
+    }
+    findings
+}
+
+fn debugging(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if matches!(config.log_level(), LogLevel::Debug | LogLevel::Trace) {
+        findings.push(Finding::new(
+            "L040",
+            "the log level is for debugging, which costs speed and logs every request",
+            "Use info",
+        ));
+    }
+    let shortest = config.password_policy().shortest();
+    if shortest < 15 {
+        findings.push(Finding::new(
+            "L041",
+            format!("passwords of {shortest} characters are accepted, where NIST SP 800-63B-4 asks for 15"),
+            "Leave password_min_length out",
+        ));
+    }
+    for origin in config
+        .trusted_origins()
+        .iter()
+        .filter(|origin| origin.starts_with("http://"))
+    {
+        findings.push(Finding::new(
+            "L042",
+            format!("the trusted origin {origin} is plain http, so whoever is on the way can act from it"),
+            "Trust origins with https alone",
+        ));
+    }
+    if config.insecure_plain_http() {
+        findings.push(Finding::new(
+            "L043",
+            "insecure_plain_http is on",
+            "Serve https and turn it off",
+        ));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::load;
+
+    fn numbers(file: &str) -> Vec<&'static str> {
+        findings(&load(&[], file).unwrap())
+            .iter()
+            .map(|finding| finding.number)
+            .collect()
+    }
+
+    #[test]
+    fn a_sound_deployment_has_no_findings() {
+        assert_eq!(numbers(""), [""; 0]);
+        assert_eq!(
+            numbers("public_url = \"https://app.example.com\"\nlisten = \"0.0.0.0:8000\""),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn each_mistake_has_its_number() {
+        let https = "public_url = \"https://app.example.com\"\n";
+        for (file, number) in [
+            (
+                "public_url = \"http://app.example.com\"\ninsecure_plain_http = true".to_owned(),
+                "L001",
+            ),
+            ("public_url = \"http://app.example.com\"".to_owned(), "L002"),
+            ("public_url = \"nonsense\"".to_owned(), "L002"),
+            ("listen = \"0.0.0.0:8000\"".to_owned(), "L003"),
+            ("listen = \"[::]:8000\"".to_owned(), "L004"),
+            (format!("{https}cookie_name = \"session\""), "L010"),
+            (format!("{https}cookie_domain = \"example.com\""), "L011"),
+            (format!("{https}cookie_same_site = \"none\""), "L012"),
+            (format!("{https}cookie_max_age = \"31d\""), "L013"),
+            (format!("{https}session_absolute = \"31d\""), "L013"),
+            ("log_level = \"debug\"".to_owned(), "L040"),
+            ("password_min_length = 8".to_owned(), "L041"),
+            (
+                format!("{https}trusted_origins = [\"http://a.example\"]"),
+                "L042",
+            ),
+            (format!("{https}insecure_plain_http = true"), "L043"),
+        ] {
+            assert!(
+                numbers(&file).contains(&number),
+                "{file}: {:?}",
+                numbers(&file)
+            );
+        }
+    }
+}
