@@ -40,7 +40,7 @@ fn main() -> Result<()> {
         .iter()
         .map(|part| measure(*part, &bench))
         .collect::<Result<Vec<_>>>()?;
-    let text = report::markdown(&sections, if options.quick { "--quick" } else { "" });
+    let text = report::markdown(&sections, options.quick);
     println!("{text}");
     if !options.quick && options.only.is_none() {
         fs::write(home.join("RESULTS.md"), text)?;

@@ -119,17 +119,21 @@ pub struct Section {
 
 /// The report as Markdown.
 #[must_use]
-pub fn markdown(sections: &[Section], arguments: &str) -> String {
+pub fn markdown(sections: &[Section], quick: bool) -> String {
+    let quick = if quick { " --quick" } else { "" };
     let mut text = format!(
-        "# What Lockjar costs\n\nWritten by `{}`; any part of it again by the command under its heading. Figures are \
-         medians over rounds, with the least and the most beside them; ratios are taken round by round between \
-         neighbours in time. The bars are fixed and never lowered.\n\n{}\n![Each promised figure as a share of its bar, and \
-         the CPU that a request costs](results.svg)\n",
-        command(arguments),
+        "# What Lockjar costs\n\nEvery figure was printed by the command above its table; \
+         `cargo run --release -p lockjar-bench` runs them all and writes this file. Figures are medians over rounds, \
+         with the least and the most beside them; ratios are taken round by round between neighbours in time. The bars \
+         are fixed and never lowered.\n\n{}\n![Each promised figure as a share of its bar, and the CPU that a request \
+         costs](results.svg)\n",
         machine::describe(),
     );
     for section in sections {
-        let only = command(&format!("--only {} {arguments}", section.part));
+        let only = format!(
+            "cargo run --release -p lockjar-bench -- --only {}{quick}",
+            section.part
+        );
         // Writing to a string cannot fail.
         let _ = write!(
             text,
@@ -148,12 +152,6 @@ fn table(section: &Section) -> String {
         "| What | Median | Least – most | Bar | |\n| --- | --- | --- | --- | --- |\n{}",
         rows.join("\n")
     )
-}
-
-fn command(arguments: &str) -> String {
-    let arguments = arguments.trim();
-    let separator = if arguments.is_empty() { "" } else { " -- " };
-    format!("cargo run --release -p lockjar-bench{separator}{arguments}")
 }
 
 /// The charts of the report: all bars on one scale, then what the sections drew.
@@ -198,15 +196,17 @@ fn with_unit(value: f64, unit: &str) -> String {
 /// Three digits that mean something; whole numbers from 100 on.
 fn digits(value: f64) -> String {
     match value.abs() {
-        size if size >= 1e4 => grouped(value),
+        size if size >= 1e4 => grouped(value.round() as usize),
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
     }
 }
 
-fn grouped(value: f64) -> String {
-    let plain = format!("{value:.0}");
+/// A whole number with commas.
+#[must_use]
+pub fn grouped(number: usize) -> String {
+    let plain = number.to_string();
     let mut text = String::new();
     for (index, digit) in plain.char_indices() {
         if index > 0 && (plain.len() - index).is_multiple_of(3) {

@@ -15,7 +15,7 @@ use super::Bench;
 use crate::{
     filled::Filled,
     ratio::Spread,
-    report::{Bar, Figure, Section},
+    report::{Bar, Figure, Section, grouped},
 };
 
 const CACHED: Bar = Bar::AtMost(2.0);
@@ -29,13 +29,16 @@ pub(super) fn measure(bench: &Bench) -> Result<Section> {
     let mut figures = runtime.block_on(cached(bench))?;
     figures.extend(runtime.block_on(cold(bench))?);
     let method = format!(
-        "`Auth::authenticate` called in process, one call after the other, each timed by itself (reading the clock is a part \
-         of each time: {clock:.0} ns here, not subtracted). Cached: {LIVE} sessions, each of an account of its own, every \
-         one called once a round in random order. Cold: {COLD_CALLS} different sessions after a fresh start, none in \
-         Lockjar's cache and none in SQLite's, in turns on a file with {many} sessions and on one with {FEW}; the file is in \
+        "`Auth::authenticate` called in process, one call after the other, each timed by itself; the figures are medians (reading the clock is a part \
+         of each time: {clock:.0} ns here, not subtracted). Cached: {live} sessions, each of an account of its own, every \
+         one called once a round in random order. Cold: {calls} different sessions after a fresh start, none in \
+         Lockjar's cache and none in SQLite's, in turns on a file with {many} sessions and on one with {few}; the file is in \
          the operating system's cache, and in the last rows not even there.",
         clock = clock_nanoseconds()?,
-        many = many(bench),
+        live = grouped(LIVE),
+        calls = grouped(COLD_CALLS),
+        many = grouped(many(bench)),
+        few = grouped(FEW),
     );
     Ok(Section {
         part: "authenticate",
@@ -67,12 +70,12 @@ async fn cached(bench: &Bench) -> Result<Vec<Figure>> {
     Ok(vec![
         Figure::held_to(
             CACHED,
-            format!("A call, {LIVE} live sessions, median"),
+            format!("Cached, {} live sessions", grouped(LIVE)),
             "µs",
             Spread::of(medians),
         ),
         Figure::plain(
-            format!("A call, {LIVE} live sessions, p99"),
+            format!("Cached, {} live sessions, p99", grouped(LIVE)),
             "µs",
             Spread::of(tails),
         ),
@@ -86,25 +89,30 @@ async fn cold(bench: &Bench) -> Result<Vec<Figure>> {
     let rounds = bench.either(15, 3);
     let (many, few) = in_turns(&large, &small, rounds, |_| Ok(())).await?;
     let (many_evicted, few_evicted) = in_turns(&large, &small, rounds, evict).await?;
-    let text = |what: &str, sessions: usize| {
-        format!("A cold call{what}, {sessions} sessions in the file, median")
-    };
-    let evicted = ", file not in memory";
+    let [many_text, few_text] = [large.tokens.len(), FEW].map(grouped);
     Ok(vec![
         Figure::held_to(
             COLD,
-            format!("A cold call, {} sessions ÷ {FEW}", large.tokens.len()),
+            format!("Cold, {many_text} sessions ÷ {few_text}"),
             "",
             Spread::of_ratios(&many, &few),
         ),
-        Figure::plain(text("", large.tokens.len()), "µs", Spread::of(many)),
-        Figure::plain(text("", FEW), "µs", Spread::of(few)),
         Figure::plain(
-            text(evicted, large.tokens.len()),
+            format!("Cold, {many_text} sessions"),
+            "µs",
+            Spread::of(many),
+        ),
+        Figure::plain(format!("Cold, {few_text} sessions"), "µs", Spread::of(few)),
+        Figure::plain(
+            format!("Cold, {many_text} sessions, file not in memory"),
             "µs",
             Spread::of(many_evicted),
         ),
-        Figure::plain(text(evicted, FEW), "µs", Spread::of(few_evicted)),
+        Figure::plain(
+            format!("Cold, {few_text} sessions, file not in memory"),
+            "µs",
+            Spread::of(few_evicted),
+        ),
     ])
 }
 

@@ -10,7 +10,7 @@ use crate::{
     cpu::{self, Memory},
     load::{Arrivals, Plan},
     ratio::Spread,
-    report::{Bar, Figure, Section},
+    report::{Bar, Figure, Section, grouped},
     servers::{Launch, Placement, Server},
 };
 
@@ -34,8 +34,9 @@ pub(super) fn measure(bench: &Bench) -> Result<Section> {
         server.stop()?;
     }
     let method = format!(
-        "Resident memory (`VmRSS`) after {log_ins} log-ins over HTTP, 8 at a time, into 128 accounts. Then, on the file \
-         that this left: from the start of the process to the 200 for a `GET /protected`, and the memory at that moment."
+        "Resident memory (`VmRSS`) after {} log-ins over HTTP, 8 at a time, into 128 accounts. Then, on the file \
+         that this left: from the start of the process to the 200 for a `GET /protected`, and the memory at that moment.",
+        grouped(log_ins),
     );
     let figures = figures(starts, fresh, used, log_ins);
     Ok(Section {
@@ -48,7 +49,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Section> {
 }
 
 fn figures(starts: Vec<f64>, after_start: Vec<f64>, memory: Memory, log_ins: usize) -> Vec<Figure> {
-    let after = format!("Memory after {log_ins} log-ins");
+    let after = format!("Memory after {} log-ins", grouped(log_ins));
     vec![
         Figure::held_to(
             FIRST_ANSWER,
