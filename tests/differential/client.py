@@ -13,9 +13,11 @@ class Answer:
     headers: list[tuple[str, str]]
     body: bytes
 
+    def all(self, name: str) -> list[str]:
+        return [value for key, value in self.headers if key.lower() == name]
+
     def header(self, name: str) -> str | None:
-        values = [value for key, value in self.headers if key.lower() == name]
-        return ", ".join(values) if values else None
+        return ", ".join(self.all(name)) or None
 
     def json(self):
         """The body as JSON, or as text where it is none."""
@@ -24,9 +26,9 @@ class Answer:
         except ValueError:
             return self.body.decode("latin-1")
 
-    def cookie(self) -> str | None:
-        """The `name=value` that a browser would send back."""
-        return (self.header("set-cookie") or "").split(";")[0] or None
+    def cookie(self) -> str:
+        """The `name=value` that a browser would send back; empty without one."""
+        return (self.header("set-cookie") or "").split(";")[0]
 
 
 def send(port: int, case: Case, cookie: str = "") -> Answer:

@@ -3,10 +3,12 @@
 Usage: compare.py PATH_OF_THE_RUST_TUTORIAL
 """
 
+import os
 import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -24,7 +26,7 @@ def seen(answer: Answer) -> dict:
         "status": answer.status,
         "body": without_code(answer.json()),
         "type": answer.header("content-type"),
-        "cookie": attributes(answer.header("set-cookie")),
+        "cookies": [attributes(line) for line in answer.all("set-cookie")],
         "allow": {method.strip() for method in (answer.header("allow") or "").split(",")} - {""},
         "location": re.sub(r":\d+/", "/", answer.header("location") or ""),
     }
@@ -40,20 +42,18 @@ def without_code(body):
     return rest
 
 
-def attributes(set_cookie: str | None) -> dict | None:
-    if set_cookie is None:
-        return None
+def attributes(set_cookie: str) -> dict:
     first, *rest = set_cookie.split(";")
     pairs = (part.strip().partition("=") for part in rest)
     return {"name": first.partition("=")[0]} | {name.lower(): value.lower() for name, _, value in pairs}
 
 
-def intended(difference: Ours, log_in: dict) -> dict:
+def intended(difference: Ours) -> dict:
     return {
         "status": difference.status,
         "body": difference.body,
         "type": "application/json",
-        "cookie": log_in["cookie"] if difference.sets_cookie else None,
+        "cookies": difference.cookies,
         "allow": difference.allow,
         "location": "",
     }
@@ -73,9 +73,9 @@ def broken_promises(answer: Answer, cookie: str) -> list[str]:
     return wrong
 
 
-def judge(case: Case, theirs: Answer, ours: Answer, cookie: str, log_in: dict) -> list[str]:
+def judge(case: Case, theirs: Answer, ours: Answer, cookie: str) -> list[str]:
     difference = DIFFERENCES.get(case.name)
-    expected = intended(difference, log_in) if difference else seen(theirs)
+    expected = intended(difference) if difference else seen(theirs)
     got = seen(ours)
     wrong = [f"{key}: expected {expected[key]!r}, got {got[key]!r}" for key in expected if expected[key] != got[key]]
     if difference and got == seen(theirs):
@@ -89,9 +89,11 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def start(port: int, *command: str) -> subprocess.Popen:
-    """Starts a server and waits until it accepts connections."""
-    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=HERE)
+def start(folder: str, port: int, *command: str) -> subprocess.Popen:
+    """Starts a server, which keeps its files in the folder, and waits until it accepts connections."""
+    environment = os.environ | {"TMPDIR": folder}
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    server = subprocess.Popen(command, cwd=HERE, env=environment, **quiet)
     for _ in range(300):
         if server.poll() is not None:
             break
@@ -105,31 +107,38 @@ def start(port: int, *command: str) -> subprocess.Popen:
 
 def compare(their_port: int, our_port: int) -> int:
     """Prints each wrong answer; the count of them is returned."""
-    their_log_in, our_log_in = send(their_port, LOG_IN), send(our_port, LOG_IN)
-    their_cookie, our_cookie = their_log_in.cookie() or "", our_log_in.cookie() or ""
+    their_cookie, our_cookie = send(their_port, LOG_IN).cookie(), send(our_port, LOG_IN).cookie()
     failures = 0
     for case in CASES:
         theirs, ours = send(their_port, case, their_cookie), send(our_port, case, our_cookie)
-        wrong = judge(case, theirs, ours, our_cookie, seen(their_log_in))
+        wrong = judge(case, theirs, ours, our_cookie)
         if wrong:
             failures += 1
             print(f"{case.name} ({case.method} {case.path})", *wrong, sep="\n    ")
     return failures
 
 
-def main(tutorial: str) -> int:
-    names = [case.name for case in CASES]
-    if len(set(names)) < len(names) or set(DIFFERENCES) - set(names):
-        sys.exit("a case is named twice, or a difference names no case")
+def compare_in(folder: str, tutorial: str) -> int:
+    """Runs both servers for as long as the comparison takes."""
     their_port, our_port = free_port(), free_port()
     uvicorn = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(their_port), "--log-level", "critical"]
-    servers = [start(their_port, *uvicorn), start(our_port, tutorial, "--listen", f"127.0.0.1:{our_port}")]
+    servers = []
     try:
-        failures = compare(their_port, our_port)
+        servers.append(start(folder, their_port, *uvicorn))
+        servers.append(start(folder, our_port, tutorial, "--listen", f"127.0.0.1:{our_port}"))
+        return compare(their_port, our_port)
     finally:
         for server in servers:
             server.terminate()
             server.wait()
+
+
+def main(tutorial: str) -> int:
+    names = [case.name for case in CASES]
+    if len(set(names)) < len(names) or set(DIFFERENCES) - set(names):
+        sys.exit("a case is named twice, or a difference names no case")
+    with tempfile.TemporaryDirectory() as folder:
+        failures = compare_in(folder, tutorial)
     print(f"{len(CASES)} requests: {len(CASES) - len(DIFFERENCES)} must be equal, {len(DIFFERENCES)} differ on purpose, {failures} wrong")
     return 1 if failures else 0
 

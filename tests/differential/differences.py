@@ -11,7 +11,11 @@ class Ours:
     status: int
     body: object
     allow: set[str] = field(default_factory=set)
-    sets_cookie: bool = False
+    cookies: list[dict] = field(default_factory=list)
+
+
+LOGGED_IN = {"name": "access_token", "httponly": "", "max-age": "3600", "path": "/", "samesite": "lax"}
+CLEARED = LOGGED_IN | {"max-age": "0"}
 
 
 def not_authenticated(because: str) -> Ours:
@@ -24,6 +28,11 @@ def invalid(because: str, *errors: dict) -> Ours:
 
 def string_type(name: str) -> dict:
     return {"type": "string_type", "loc": ["body", name], "msg": "Input should be a valid string", "input": None}
+
+
+def string_unicode(name: str) -> dict:
+    msg = "Input should be a valid string, unable to parse raw data as a unicode string"
+    return {"type": "string_unicode", "loc": ["body", name], "msg": msg, "input": None}
 
 
 def missing(name: str) -> dict:
@@ -41,12 +50,15 @@ UTF8 = "bytes that are no text are refused; replacing them would make two passwo
 INVALID_MULTIPART = {"detail": "Invalid multipart data."}
 
 DIFFERENCES = {
-    "user name in another case": Ours("names that differ only by case are one account", 200, {"message": "Logged in"}, sets_cookie=True),
-    "JSON": Ours(JSON, 200, {"message": "Logged in"}, sets_cookie=True),
+    "user name in another case": Ours("names that differ only by case are one account", 200, {"message": "Logged in"}, cookies=[LOGGED_IN]),
+    "JSON": Ours(JSON, 200, {"message": "Logged in"}, cookies=[LOGGED_IN]),
     "JSON, no password": invalid(JSON, missing("password")),
-    "percent-encoded bad UTF-8": invalid(UTF8),
-    "raw bad UTF-8": invalid(UTF8),
-    "multipart, bad UTF-8 value": invalid(UTF8),
+    "JSON, broken": invalid(
+        JSON, {"type": "json_invalid", "loc": ["body"], "msg": "JSON decode error at line 1, column 12", "input": None}
+    ),
+    "percent-encoded bad UTF-8": invalid(UTF8, string_unicode("username")),
+    "raw bad UTF-8": invalid(UTF8, string_unicode("username")),
+    "multipart, bad UTF-8 value": invalid(UTF8, string_unicode("username")),
     "multipart, file for user name": invalid(FILE, string_type("username")),
     "multipart, file with an empty name": invalid(FILE, string_type("username")),
     "multipart, file for grant type": invalid(FILE, string_type("grant_type")),
@@ -62,7 +74,12 @@ DIFFERENCES = {
     "cookie 'access_token=garbage'": not_authenticated(UNKNOWN_TOKEN),
     "cookie 'access_token=%00'": not_authenticated(UNKNOWN_TOKEN),
     f"cookie {'access_token=' + 'x' * 4000!r}": not_authenticated(UNKNOWN_TOKEN),
-    "cookie 'access_token=a; access_token=b'": not_authenticated("two values for one cookie: one of them was planted"),
+    "cookie 'access_token=a; access_token=b'": Ours(
+        "two values for one cookie: one of them was planted, so both are taken away",
+        401,
+        {"detail": "The session cookie was sent twice with different values"},
+        cookies=[CLEARED, CLEARED | {"domain": "localhost"}],
+    ),
 }
 DIFFERENCES |= {
     f"{method} /protected": Ours(HEAD, 405, {"detail": "Method Not Allowed"}, allow={"GET", "HEAD"})
