@@ -1,10 +1,6 @@
 //! Instructions per request, counted by valgrind's callgrind: the one figure that a noisy machine cannot change.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context, Result, ensure};
 
@@ -16,19 +12,6 @@ use crate::{
 const WARM_UP: u64 = 400;
 const COUNTED: u64 = 2_000;
 const CONNECTIONS: usize = 8;
-
-/// Whether valgrind is installed.
-#[must_use]
-pub fn is_installed() -> bool {
-    let quietly = |tool| {
-        Command::new(tool)
-            .arg("--version")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-    };
-    quietly("valgrind").is_ok_and(|it| it.success()) && quietly("callgrind_control").is_ok()
-}
 
 /// Instructions that a server runs for one request, its share of everything in the background included. `request` makes
 /// the request once the server runs.
@@ -42,6 +25,10 @@ pub fn instructions_per_request(
 ) -> Result<f64> {
     let output = folder.join("callgrind.out");
     let option = format!("--callgrind-out-file={}", output.display());
+    ensure!(
+        Command::new("valgrind").arg("--version").output().is_ok(),
+        "valgrind was not found"
+    );
     let server = launch
         .under(&["valgrind", "--quiet", "--tool=callgrind", &option])
         .start()?;

@@ -167,7 +167,7 @@ impl Launch {
     /// # Errors
     /// When it does not.
     pub fn start(&self) -> Result<Server> {
-        let server = self.spawn()?;
+        let mut server = self.spawn()?;
         server.wait_until_it_answers(None)?;
         Ok(server)
     }
@@ -224,10 +224,16 @@ impl Server {
     ///
     /// # Errors
     /// When there is none, or the cookie is refused.
-    pub fn wait_until_it_answers(&self, cookie: Option<&str>) -> Result<()> {
+    pub fn wait_until_it_answers(&mut self, cookie: Option<&str>) -> Result<()> {
         let start = Instant::now();
         while start.elapsed() < START_LIMIT {
             let Ok(mut connection) = Connection::open(self.address) else {
+                let ended = self.child.try_wait()?;
+                ensure!(
+                    ended.is_none(),
+                    "it ended at once; its log is {}",
+                    self.log.display()
+                );
                 std::thread::sleep(Duration::from_micros(500));
                 continue;
             };

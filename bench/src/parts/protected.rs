@@ -43,10 +43,9 @@ pub(super) fn measure(bench: &Bench) -> Result<Section> {
     let chart = chart(&runners);
     drop(runners);
     let mut method = METHOD.to_owned();
-    if callgrind::is_installed() {
-        figures.extend(instructions(folder.path())?);
-    } else {
-        method.push_str(" Instructions: not measured, valgrind was not found.");
+    match instructions(folder.path()) {
+        Ok(counted) => figures.extend(counted),
+        Err(error) => method.push_str(&format!(" Instructions: not measured, {error:#}.")),
     }
     Ok(Section {
         part: "protected",

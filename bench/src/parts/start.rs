@@ -96,7 +96,7 @@ fn use_it(launch: &Launch, log_ins: usize) -> Result<(Vec<Account>, Memory)> {
 
 fn first_answer(launch: &Launch, account: &Account) -> Result<(Server, f64)> {
     let start = Instant::now();
-    let server = launch.spawn()?;
+    let mut server = launch.spawn()?;
     server.wait_until_it_answers(Some(&account.cookie))?;
     Ok((server, start.elapsed().as_secs_f64() * 1e3))
 }
