@@ -7,13 +7,35 @@ const PLACES = { 'another site': 'crossSite', 'another port of localhost': 'same
 /** Opens the attacker's page and waits until its request was answered; returns the answer's status. */
 async function attack(page, from, by, target, fields = {}) {
   const query = new URLSearchParams({ by, target, fields: JSON.stringify(fields) });
-  const answer = page.waitForResponse(
-    (response) => response.url() === target && response.request().method() === 'POST',
-  );
+  const answered = await statusOf(page, target);
   await page.goto(`${from}/?${query}`, { waitUntil: 'commit' });
-  const status = (await answer).status();
+  const status = await answered();
   await page.waitForLoadState();
   return status;
+}
+
+/** Watches below the page: what a script may not see of an answer, Playwright does not report either. */
+async function statusOf(page, target) {
+  const cdp = await page.context().newCDPSession(page);
+  await cdp.send('Network.enable');
+  // The two reports about one request come in either order.
+  const [sent, answered] = [new Set(), new Map()];
+  const status = new Promise((resolve) => {
+    const match = (id) => sent.has(id) && answered.has(id) && resolve(answered.get(id));
+    cdp.on('Network.requestWillBeSent', ({ request, requestId }) => {
+      if (request.url === target && request.method === 'POST') sent.add(requestId);
+      match(requestId);
+    });
+    cdp.on('Network.responseReceivedExtraInfo', ({ requestId, statusCode }) => {
+      answered.set(requestId, statusCode);
+      match(requestId);
+    });
+  });
+  return async () => {
+    const code = await status;
+    await cdp.detach();
+    return code;
+  };
 }
 
 /** The requests that would harm a victim who is logged in. */
