@@ -12,6 +12,7 @@ use super::pages::Notice;
 use super::{Mounted, answer};
 use crate::auth::Client;
 use crate::cookie::Presented;
+use crate::current::CurrentUser;
 use crate::error::Error;
 use crate::token::PlainToken;
 
@@ -70,6 +71,20 @@ impl Asking {
             (true, error) => answer::refusal_page(&site.auth, error.into()),
             (false, error) => answer::error(&error, &site.auth),
         }
+    }
+}
+
+/// Whoever is logged in, for routes that pages lead to: a browser without a session is shown the way to log in.
+pub(super) struct LoggedIn(pub(super) CurrentUser);
+
+impl<S: MountedState> FromRequestParts<S> for LoggedIn {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let Ok(asking) = Asking::from_request_parts(parts, state).await;
+        let user = <CurrentUser as FromRequestParts<S>>::from_request_parts(parts, state).await;
+        user.map(Self)
+            .map_err(|rejection| asking.refuse(&state.mounted(), rejection.into_error()))
     }
 }
 

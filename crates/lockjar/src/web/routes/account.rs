@@ -7,11 +7,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::current::CurrentUser;
-use crate::error::Error;
 use crate::session::Session;
 use crate::web::Mounted;
 use crate::web::answer::{self, Refusal};
-use crate::web::asking::PageQuery;
+use crate::web::asking::{LoggedIn, PageQuery};
 use crate::web::device;
 use crate::web::extract::Rejection;
 use crate::web::openapi::RefusedBody;
@@ -89,14 +88,9 @@ pub(super) async fn welcome(
 /// The account's page, or the way to log in.
 pub(super) async fn page(
     State(site): State<Mounted>,
-    user: Result<CurrentUser, Rejection>,
+    LoggedIn(user): LoggedIn,
     query: PageQuery,
 ) -> Response {
-    let user = match user.map_err(Rejection::into_error) {
-        Ok(user) => user,
-        Err(Error::NotAuthenticated) => return answer::see_other("/login?next=%2Faccount"),
-        Err(error) => return answer::refusal_page(&site.auth, error.into()),
-    };
     show(&site, &user, StatusCode::OK, query.notice, None, Vec::new()).await
 }
 

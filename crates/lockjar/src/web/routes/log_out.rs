@@ -7,7 +7,7 @@ use crate::current::CurrentUser;
 use crate::error::Error;
 use crate::web::Mounted;
 use crate::web::answer;
-use crate::web::asking::Asking;
+use crate::web::asking::{Asking, LoggedIn};
 use crate::web::openapi::{Done, RefusedBody};
 
 /// Log out
@@ -51,7 +51,7 @@ pub(super) async fn log_out(
 pub(super) async fn log_out_everywhere(
     State(site): State<Mounted>,
     asking: Asking,
-    user: CurrentUser,
+    LoggedIn(user): LoggedIn,
 ) -> Response {
     let ended = site.auth.revoke_all(&user).await;
     left(
@@ -79,7 +79,7 @@ pub(super) async fn log_out_everywhere(
 pub(super) async fn log_out_others(
     State(site): State<Mounted>,
     asking: Asking,
-    user: CurrentUser,
+    LoggedIn(user): LoggedIn,
 ) -> Response {
     match site.auth.revoke_others(&user).await {
         Ok(()) => asking.done(

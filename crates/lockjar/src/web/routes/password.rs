@@ -10,7 +10,7 @@ use crate::current::CurrentUser;
 use crate::error::Error;
 use crate::web::Mounted;
 use crate::web::answer::{self, Refusal};
-use crate::web::asking::Asking;
+use crate::web::asking::{Asking, LoggedIn};
 use crate::web::fields::{Fields, ReadFields};
 use crate::web::forms::PasswordForm;
 use crate::web::openapi::{Done, InvalidBody, RefusedBody};
@@ -35,7 +35,7 @@ use crate::web::openapi::{Done, InvalidBody, RefusedBody};
 pub(super) async fn change_password(
     State(site): State<Mounted>,
     asking: Asking,
-    user: CurrentUser,
+    LoggedIn(user): LoggedIn,
     ReadFields(fields): ReadFields,
 ) -> Response {
     match attempt(&site, &asking.client, &user, fields).await {

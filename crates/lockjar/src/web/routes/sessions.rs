@@ -12,7 +12,7 @@ use crate::id::SessionId;
 use crate::session::Session;
 use crate::web::Mounted;
 use crate::web::answer;
-use crate::web::asking::Asking;
+use crate::web::asking::{Asking, LoggedIn};
 use crate::web::device;
 use crate::web::openapi::{Done, RefusedBody};
 
@@ -97,7 +97,7 @@ pub(super) async fn list(State(site): State<Mounted>, user: CurrentUser) -> Resp
 pub(super) async fn revoke(
     State(site): State<Mounted>,
     asking: Asking,
-    user: CurrentUser,
+    LoggedIn(user): LoggedIn,
     Path(id): Path<String>,
 ) -> Response {
     end(&site, &asking, &user, &id).await
@@ -121,7 +121,7 @@ pub(super) async fn revoke(
 pub(super) async fn revoke_by_form(
     State(site): State<Mounted>,
     asking: Asking,
-    user: CurrentUser,
+    LoggedIn(user): LoggedIn,
     Path(id): Path<String>,
 ) -> Response {
     end(&site, &asking, &user, &id).await

@@ -1,0 +1,16 @@
+use axum::Router;
+use axum::routing::get;
+use lockjar::CurrentUser;
+
+async fn hello(user: Option<CurrentUser>) -> String {
+    user.map_or_else(String::new, |user| user.username.clone())
+}
+
+async fn serve(listener: tokio::net::TcpListener) {
+    let app = Router::new().route("/hello", get(hello));
+    axum::serve(listener, app).await.unwrap();
+}
+
+fn main() {
+    let _ = serve;
+}

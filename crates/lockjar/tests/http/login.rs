@@ -1,0 +1,281 @@
+use std::time::Duration;
+
+use lockjar::session::SessionLimits;
+
+use super::support::{FORM, PASSWORD, Site, encoded, request, session_id};
+
+#[tokio::test]
+async fn a_form_and_json_log_in_alike() {
+    let site = Site::new().await;
+    site.register("alice").await;
+    let multipart = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"username\"\r\n\r\nalice\r\n\
+         --b\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\n{PASSWORD}\r\n--b--\r\n"
+    );
+    for (kind, body) in [
+        (
+            FORM,
+            encoded(&[
+                ("username", "alice"),
+                ("password", PASSWORD),
+                ("grant_type", "password"),
+                ("scope", ""),
+            ]),
+        ),
+        (
+            "application/json",
+            format!(r#"{{"username": "alice", "password": "{PASSWORD}"}}"#),
+        ),
+        ("multipart/form-data; boundary=b", multipart),
+    ] {
+        let answer = site
+            .ask(request("POST", "/login", &[("content-type", kind)], &body))
+            .await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.text.as_str()),
+            (200, r#"{"message":"Logged in"}"#),
+            "{kind}"
+        );
+        assert!(answer.is_private() && site.is_in(&answer.cookie()).await);
+    }
+}
+
+#[tokio::test]
+async fn the_cookie_is_httponly_and_follows_the_url() {
+    for (url, start, end) in [
+        (
+            "http://localhost:8000",
+            "lockjar_8000=",
+            "; HttpOnly; SameSite=Lax; Path=/",
+        ),
+        (
+            "https://example.com",
+            "__Host-Http-session=",
+            "; HttpOnly; SameSite=Lax; Secure; Path=/",
+        ),
+    ] {
+        let site = Site::with(url, |builder| builder).await;
+        let form = [("username", "alice"), ("password", PASSWORD)];
+        let answer = site.post("/register", "", &form).await;
+        let cookie = answer.set_cookies()[0].to_owned();
+        assert!(
+            cookie.starts_with(start) && cookie.ends_with(end),
+            "{cookie}"
+        );
+        let remembered = site
+            .post("/login", "", &[form[0], form[1], ("remember", "true")])
+            .await;
+        assert!(
+            remembered.set_cookies()[0].ends_with(&format!("{end}; Max-Age=2592000")),
+            "{:?}",
+            remembered.set_cookies()
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_log_in_makes_a_new_session_and_ends_the_one_presented() {
+    let site = Site::new().await;
+    let first = site.register("alice").await;
+    let form = [("username", "alice"), ("password", PASSWORD)];
+    let second = site.post("/login", &first, &form).await.cookie();
+    assert_ne!(session_id(&first), session_id(&second));
+    assert!(!site.is_in(&first).await && site.is_in(&second).await);
+    // Knowing the public id alone ends nothing.
+    let forged = format!("lockjar_8000={}.{}", session_id(&second), "A".repeat(43));
+    site.post("/login", &forged, &form).await;
+    assert!(site.is_in(&second).await);
+}
+
+#[tokio::test]
+async fn an_id_that_nobody_issued_is_never_adopted() {
+    let site = Site::new().await;
+    site.register("alice").await;
+    let planted = format!("lockjar_8000={}.{}", "A".repeat(22), "A".repeat(43));
+    let cookie = site
+        .post(
+            "/login",
+            &planted,
+            &[("username", "alice"), ("password", PASSWORD)],
+        )
+        .await
+        .cookie();
+    assert_ne!(cookie, planted);
+    assert!(!site.is_in(&planted).await);
+}
+
+#[tokio::test]
+async fn unknown_users_and_wrong_passwords_are_the_same_answer() {
+    let site = Site::new().await;
+    let alice = site.register("alice").await;
+    site.register("carol").await;
+    let carol = site.auth.operator().user("carol").await.unwrap();
+    site.auth.operator().disable(carol.id).await.unwrap();
+    let mut answers = Vec::new();
+    for (name, password) in [
+        ("alice", "wrong"),
+        ("nobody", PASSWORD),
+        ("carol", PASSWORD),
+        ("a\0b", "x"),
+        ("\u{202e}", "x"),
+    ] {
+        let answer = site
+            .post("/login", "", &[("username", name), ("password", password)])
+            .await;
+        let mut headers = answer.headers.clone();
+        headers.remove("x-request-id");
+        answers.push((answer.status, format!("{headers:?}"), answer.text));
+    }
+    assert_eq!(answers[0].0, 401);
+    assert_eq!(
+        answers[0].2,
+        r#"{"detail":"Invalid credentials","code":"invalid_credentials"}"#
+    );
+    assert!(
+        answers.iter().all(|answer| *answer == answers[0]),
+        "{answers:?}"
+    );
+    assert!(site.is_in(&alice).await);
+}
+
+#[tokio::test]
+async fn missing_and_malformed_fields_are_told_in_fastapis_shape() {
+    let site = Site::new().await;
+    let missing = site.post("/login", "", &[]).await;
+    assert_eq!(
+        missing.text,
+        r#"{"detail":[{"type":"missing","loc":["body","username"],"msg":"Field required","input":null},{"type":"missing","loc":["body","password"],"msg":"Field required","input":null}],"code":"validation_error"}"#
+    );
+    let grant = site
+        .post(
+            "/login",
+            "",
+            &[
+                ("username", "a"),
+                ("password", "hunter2"),
+                ("grant_type", "refresh"),
+            ],
+        )
+        .await;
+    assert_eq!(
+        grant.text,
+        r#"{"detail":[{"type":"string_pattern_mismatch","loc":["body","grant_type"],"msg":"String should match pattern '^password$'","input":"refresh","ctx":{"pattern":"^password$"}}],"code":"validation_error"}"#
+    );
+    assert!(
+        site.json("/login", r#"{"username": "a", "password": 5}"#)
+            .await
+            .text
+            .contains(r#""input":null"#)
+    );
+}
+
+#[tokio::test]
+async fn without_remember_me_it_ends_after_12_hours_and_with_it_after_30_days() {
+    let limits = SessionLimits {
+        idle: Duration::from_secs(60 * 24 * 3600),
+        ..Default::default()
+    };
+    let site = Site::with("http://localhost:8000", |builder| builder.limits(limits)).await;
+    let browser = site.register("alice").await;
+    let form = [
+        ("username", "alice"),
+        ("password", PASSWORD),
+        ("remember", "true"),
+    ];
+    let remembered = site.post("/login", "", &form).await.cookie();
+    let hour = Duration::from_secs(3600);
+    site.pass(12 * hour - Duration::from_secs(1));
+    assert!(site.is_in(&browser).await && site.is_in(&remembered).await);
+    site.pass(Duration::from_secs(1));
+    assert!(!site.is_in(&browser).await && site.is_in(&remembered).await);
+    for _ in 0..29 {
+        site.pass(24 * hour);
+        assert!(site.is_in(&remembered).await);
+    }
+    site.pass(24 * hour);
+    assert!(!site.is_in(&remembered).await);
+}
+
+#[tokio::test]
+async fn next_leads_only_to_a_path_of_this_origin() {
+    let site = Site::new().await;
+    site.register("alice").await;
+    for (next, goes_to) in [
+        ("/protected?a=b#c", "/protected?a=b#c"),
+        ("", "/account"),
+        ("//evil.example", "/account"),
+        ("/\\evil.example", "/account"),
+        ("\\\\evil.example", "/account"),
+        ("https:evil.example", "/account"),
+        ("https://evil.example/", "/account"),
+        ("/\t/evil.example", "/account"),
+        ("/a\r\nSet-Cookie: x=y", "/account"),
+        ("javascript:alert(1)", "/account"),
+        ("@evil.example", "/account"),
+        (" /a", "/account"),
+    ] {
+        let form = [
+            ("username", "alice"),
+            ("password", PASSWORD),
+            ("next", next),
+        ];
+        let answer = site.submit("/login", "", &form).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("location")),
+            (303, goes_to),
+            "{next:?}"
+        );
+        let page = site
+            .page(&format!("/login?{}", encoded(&[("next", next)])), "")
+            .await;
+        assert!(!page.text.contains("evil.example"), "{next:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_is_refused_comes_back_as_a_page_without_the_password() {
+    let site = Site::new().await;
+    let form = [
+        ("username", "<script>alice"),
+        ("password", "the-wrong-one"),
+        ("next", "/account"),
+    ];
+    let answer = site.submit("/login", "", &form).await;
+    assert_eq!(answer.status, 401);
+    assert!(
+        answer.header("content-type").starts_with("text/html") && answer.set_cookies().is_empty()
+    );
+    assert!(
+        answer.text.contains("alice")
+            && !answer.text.contains("<script>")
+            && !answer.text.contains("the-wrong-one")
+    );
+    assert!(answer.text.contains("role=\"alert\""));
+    assert_eq!(
+        site.submit("/login", "", &[("username", "alice")])
+            .await
+            .status,
+        422
+    );
+}
+
+#[tokio::test]
+async fn a_session_above_the_limit_ends_the_oldest() {
+    let site = Site::with("http://localhost:8000", |builder| {
+        builder.limits(SessionLimits {
+            per_user: 3,
+            ..Default::default()
+        })
+    })
+    .await;
+    let mut cookies = vec![site.register("alice").await];
+    for _ in 0..3 {
+        site.pass(Duration::from_secs(1));
+        cookies.push(site.log_in("alice").await);
+    }
+    let mut alive = Vec::new();
+    for cookie in &cookies {
+        alive.push(site.is_in(cookie).await);
+    }
+    assert_eq!(alive, [false, true, true, true]);
+}

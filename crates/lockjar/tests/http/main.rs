@@ -1,0 +1,16 @@
+//! Black-box tests over HTTP; the files mirror the URLs.
+
+mod bad_input;
+mod cookies;
+mod csrf;
+mod headers;
+mod login;
+mod logout;
+mod mount;
+mod openapi;
+mod pages;
+mod password;
+mod register;
+mod sessions;
+mod support;
+mod unavailable;

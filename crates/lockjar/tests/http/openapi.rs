@@ -1,0 +1,69 @@
+use super::support::Site;
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/openapi.json");
+
+#[test]
+fn the_document_is_the_golden_one() {
+    let document = lockjar::web::openapi_json() + "\n";
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(GOLDEN, &document).unwrap();
+    }
+    let golden = std::fs::read_to_string(GOLDEN).unwrap();
+    assert!(
+        document == golden,
+        "the OpenAPI document has changed; if that is meant, run `UPDATE_GOLDEN=1 cargo test -p lockjar --test http openapi` and look at the difference"
+    );
+}
+
+#[tokio::test]
+async fn the_document_is_served_and_names_every_route() {
+    let site = Site::new().await;
+    let document = site.get("/openapi.json", "").await.json();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let mut paths: Vec<_> = document["paths"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect();
+    paths.sort();
+    assert_eq!(
+        paths,
+        [
+            "/health/live",
+            "/health/ready",
+            "/login",
+            "/logout",
+            "/logout/all",
+            "/logout/others",
+            "/me",
+            "/password",
+            "/protected",
+            "/register",
+            "/sessions",
+            "/sessions/{id}",
+            "/sessions/{id}/revoke",
+        ]
+    );
+}
+
+#[cfg(feature = "docs")]
+#[tokio::test]
+async fn swagger_ui_comes_from_the_binary_under_a_strict_policy() {
+    let site = Site::new().await;
+    assert_eq!(site.get("/docs", "").await.header("location"), "/docs/");
+    let page = site.get("/docs/", "").await;
+    assert!(
+        page.text.contains("swagger-ui") && !page.text.contains("https://"),
+        "{}",
+        page.text
+    );
+    let csp = page.header("content-security-policy");
+    assert!(
+        csp.contains("script-src 'self'") && !csp.contains("unsafe"),
+        "{csp}"
+    );
+    assert_eq!(site.get("/docs/swagger-ui-bundle.js", "").await.status, 200);
+    assert_eq!(site.get("/docs/../Cargo.toml", "").await.status, 404);
+    assert_eq!(site.get("/docs/nothing.js", "").await.status, 404);
+}

@@ -1,0 +1,141 @@
+use super::support::{PASSWORD, Site, encoded, request};
+
+#[tokio::test]
+async fn the_journey_needs_no_script() {
+    let site = Site::new().await;
+    assert!(site.page("/", "").await.text.contains("/login"));
+    let cookie = site
+        .submit(
+            "/register",
+            "",
+            &[("username", "alice"), ("password", PASSWORD)],
+        )
+        .await
+        .cookie();
+    let account = site.page("/account?notice=welcome", &cookie).await;
+    assert!(account.text.contains("alice") && account.text.contains("This device"));
+    assert!(site.page("/", &cookie).await.text.contains("alice"));
+    for path in ["/", "/login", "/register", "/account"] {
+        let page = site.page(path, &cookie).await;
+        assert!(
+            page.status == 200 && !page.text.contains("<script") && !page.text.contains("style="),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_account_page_leads_strangers_to_the_log_in_and_back() {
+    let site = Site::new().await;
+    let answer = site.page("/account", "").await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("location")),
+        (303, "/login?next=%2Faccount")
+    );
+    let form = site.page("/login?next=%2Faccount", "").await;
+    assert!(
+        form.text.contains("name=\"next\"") && form.text.contains("value=\"/account\""),
+        "{}",
+        form.text
+    );
+}
+
+#[tokio::test]
+async fn a_link_cannot_put_words_into_our_mouth() {
+    let site = Site::new().await;
+    let hostile = "/login?notice=Call+0800+now&next=%22%3E%3Cscript%3E&username=x&error=%3Cimg%3E";
+    let page = site.page(hostile, "").await.text;
+    assert!(
+        !page.contains("0800") && !page.contains("<script") && !page.contains("<img%"),
+        "{page}"
+    );
+    assert!(
+        site.page("/?notice=logged-out", "")
+            .await
+            .text
+            .contains("logged out")
+    );
+}
+
+#[tokio::test]
+async fn password_fields_are_made_for_managers() {
+    let site = Site::new().await;
+    let login = site.page("/login", "").await.text;
+    assert!(
+        login.contains("autocomplete=\"username\"")
+            && login.contains("autocomplete=\"current-password\"")
+    );
+    assert!(
+        site.page("/register", "")
+            .await
+            .text
+            .contains("autocomplete=\"new-password\"")
+    );
+}
+
+#[tokio::test]
+async fn programs_get_json_and_people_a_page_where_nothing_is() {
+    let site = Site::new().await;
+    let json = site.get("/nowhere", "").await;
+    assert_eq!(
+        (json.status.as_u16(), json.text.as_str()),
+        (404, r#"{"detail":"Not Found","code":"not_found"}"#)
+    );
+    let page = site.page("/nowhere", "").await;
+    assert!(page.status == 404 && page.text.contains("<h1"));
+    let method = site.ask(request("PUT", "/protected", &[], "")).await;
+    assert_eq!(
+        (
+            method.status.as_u16(),
+            method.header("allow"),
+            method.code().as_str()
+        ),
+        (405, "GET,HEAD", "method_not_allowed")
+    );
+    assert_eq!(site.ask(request("TRACE", "/me", &[], "")).await.status, 405);
+    for path in [
+        "/protected/",
+        "//protected",
+        "/PROTECTED",
+        "/%70rotected",
+        "/me.css",
+        "/me/x",
+    ] {
+        assert_eq!(site.get(path, "").await.status, 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_app_may_have_pages_of_its_own() {
+    let site = Site::with("http://localhost:8000", lockjar::Builder::without_pages).await;
+    assert_eq!(site.page("/login", "").await.status, 405);
+    let body = encoded(&[("username", "alice"), ("password", PASSWORD)]);
+    let headers = [("content-type", super::support::FORM)];
+    assert_eq!(
+        site.ask(request("POST", "/register", &headers, &body))
+            .await
+            .status,
+        201
+    );
+}
+
+#[tokio::test]
+async fn health_is_told_without_a_session() {
+    let site = Site::new().await;
+    assert_eq!(
+        site.get("/health/live", "").await.text,
+        r#"{"status":"ok"}"#
+    );
+    assert_eq!(site.get("/health/ready", "").await.status, 200);
+    std::fs::remove_file(site.database()).unwrap();
+    let ready = site.get("/health/ready", "").await;
+    assert_eq!(
+        (ready.status.as_u16(), ready.code().as_str()),
+        (503, "unavailable")
+    );
+    assert!(
+        !ready.text.contains("a.db"),
+        "what the store said is for the log"
+    );
+    assert_eq!(site.get("/health/live", "").await.status, 200);
+}
