@@ -1,9 +1,6 @@
+import { FIREFOX_ON_LINUX, SAFARI_ON_IPHONE } from '../support/devices.js';
 import { fillIn, greeting, logIn, logOut, newPerson, signUp, whoIs } from '../support/people.js';
 import { expect, test } from '../support/test.js';
-
-const FIREFOX_ON_LINUX = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
-const SAFARI_ON_IPHONE =
-  'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1';
 
 const sessions = (page) =>
   page.getByRole('region', { name: 'Where you are logged in' }).getByRole('listitem');

@@ -102,7 +102,7 @@ fn rust() -> Outcome {
 
 fn docs() -> Outcome {
     let mut doc = cargo("doc --quiet --workspace --lib --no-deps");
-    run(doc.env("RUSTDOCFLAGS", "-D rustdoc::broken_intra_doc_links"))
+    run(doc.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 fn differential() -> Outcome {
