@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::Settings;
+use crate::settings::Settings;
 
 /// HttpOnly-cookie authentication in one binary with an embedded SQLite file.
 ///

@@ -1,157 +1,16 @@
 //! Configuration: flags, then environment variables, then `lockjar.toml`, then defaults.
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
 use lockjar::cookie::{CookieSettings, SameSite};
 use lockjar::password::PasswordPolicy;
 use lockjar::session::SessionLimits;
 use lockjar::{Auth, Builder, ConfigError};
-use serde::Deserialize;
+
+use crate::settings::{LogFormat, LogLevel, SameSiteSetting, Settings};
 
 const FILE: &str = "lockjar.toml";
-
-/// A duration such as `30s`, `12h` or `7d`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Span(pub(crate) Duration);
-
-impl FromStr for Span {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parsed = humantime::parse_duration(text);
-        parsed
-            .map(Self)
-            .map_err(|_| format!("{text:?} is not a duration; write it like 30s, 12h or 7d"))
-    }
-}
-
-impl TryFrom<String> for Span {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum LogFormat {
-    Text,
-    Json,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum SameSiteSetting {
-    Strict,
-    Lax,
-    None,
-}
-
-macro_rules! settings {
-    ($($(#[$meta:meta])* $name:ident: $type:ty,)*) => {
-        /// Every setting as one source gives it.
-        #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
-        #[serde(deny_unknown_fields, default)]
-        pub(crate) struct Settings {
-            /// The configuration file [default: lockjar.toml, if it is there]
-            #[arg(long, global = true, env = "LOCKJAR_CONFIG", value_name = "FILE")]
-            #[serde(skip)]
-            pub(crate) config: Option<PathBuf>,
-            $($(#[$meta])* pub(crate) $name: Option<$type>,)*
-        }
-
-        impl Settings {
-            /// What this source says, and what `weaker` says where this one is silent.
-            fn or(self, weaker: Self) -> Self {
-                Self { config: self.config, $($name: self.$name.or(weaker.$name),)* }
-            }
-        }
-    };
-}
-
-settings! {
-    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8000]
-    #[arg(long, global = true, env = "LOCKJAR_LISTEN", value_name = "ADDRESS")]
-    listen: String,
-    /// The address that people open [default: http://localhost:PORT, or https with TLS]
-    #[arg(long, global = true, env = "LOCKJAR_PUBLIC_URL", value_name = "URL")]
-    public_url: String,
-    /// The database [default: sqlite://lockjar.db]
-    #[arg(long, global = true, env = "LOCKJAR_DATABASE", value_name = "URL")]
-    database: String,
-    /// Certificate chain (PEM) for TLS; with --tls-key [default: no TLS]
-    #[arg(long, global = true, env = "LOCKJAR_TLS_CERT", value_name = "FILE")]
-    tls_cert: PathBuf,
-    /// Private key (PEM) for TLS; with --tls-cert [default: no TLS]
-    #[arg(long, global = true, env = "LOCKJAR_TLS_KEY", value_name = "FILE")]
-    tls_key: PathBuf,
-    /// How log lines look [default: text]
-    #[arg(long, global = true, env = "LOCKJAR_LOG_FORMAT")]
-    log_format: LogFormat,
-    /// The least important events that are logged [default: info]
-    #[arg(long, global = true, env = "LOCKJAR_LOG_LEVEL")]
-    log_level: LogLevel,
-    /// The name that pages show [default: Lockjar]
-    #[arg(long, global = true, env = "LOCKJAR_SERVICE", value_name = "NAME")]
-    service: String,
-    /// The cookie's name [default: __Host-Http-session; lockjar_PORT on http]
-    #[arg(long, global = true, env = "LOCKJAR_COOKIE_NAME", value_name = "NAME")]
-    cookie_name: String,
-    /// A fixed Max-Age for the cookie [default: as long as a remembered session; none otherwise]
-    #[arg(long, global = true, env = "LOCKJAR_COOKIE_MAX_AGE", value_name = "DURATION")]
-    cookie_max_age: Span,
-    /// The cookie's Path [default: /]
-    #[arg(long, global = true, env = "LOCKJAR_COOKIE_PATH", value_name = "PATH")]
-    cookie_path: String,
-    /// Share the cookie with this domain and all below it [default: the public host alone]
-    #[arg(long, global = true, env = "LOCKJAR_COOKIE_DOMAIN", value_name = "DOMAIN")]
-    cookie_domain: String,
-    /// The cookie's SameSite [default: lax]
-    #[arg(long, global = true, env = "LOCKJAR_COOKIE_SAME_SITE")]
-    cookie_same_site: SameSiteSetting,
-    /// One cookie for each site that embeds this one (CHIPS) [default: false]
-    #[arg(long, global = true, env = "LOCKJAR_COOKIE_PARTITIONED", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    cookie_partitioned: bool,
-    /// A session ends when it was not used for this long [default: 7d]
-    #[arg(long, global = true, env = "LOCKJAR_SESSION_IDLE", value_name = "DURATION")]
-    session_idle: Span,
-    /// A remembered session ends this long after log-in [default: 30d]
-    #[arg(long, global = true, env = "LOCKJAR_SESSION_ABSOLUTE", value_name = "DURATION")]
-    session_absolute: Span,
-    /// A session that is not remembered ends this long after log-in [default: 12h]
-    #[arg(long, global = true, env = "LOCKJAR_SESSION_BROWSER", value_name = "DURATION")]
-    session_browser: Span,
-    /// Sessions that an account may have at once [default: 100]
-    #[arg(long, global = true, env = "LOCKJAR_SESSION_PER_USER", value_name = "COUNT")]
-    session_per_user: u32,
-    /// The fewest characters of a new password [default: 15]
-    #[arg(long, global = true, env = "LOCKJAR_PASSWORD_MIN_LENGTH", value_name = "COUNT")]
-    password_min_length: usize,
-    /// Other origins whose pages may change state here, separated by commas [default: none]
-    #[arg(long, global = true, env = "LOCKJAR_TRUSTED_ORIGINS", value_name = "URLS", value_delimiter = ',')]
-    trusted_origins: Vec<String>,
-    /// Serve plain http off loopback: everyone on the way can read the cookie [default: false]
-    #[arg(long, global = true, env = "LOCKJAR_INSECURE_PLAIN_HTTP", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    insecure_plain_http: bool,
-    /// How long a stop waits for requests that are under way [default: 10s]
-    #[arg(long, global = true, env = "LOCKJAR_SHUTDOWN_GRACE", value_name = "DURATION")]
-    shutdown_grace: Span,
-}
 
 /// The settings in force.
 #[derive(Clone, Debug)]

@@ -3,7 +3,8 @@
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt;
 
-use crate::config::{Config, LogFormat, LogLevel};
+use crate::config::Config;
+use crate::settings::{LogFormat, LogLevel};
 
 /// Starts logging. Times are UTC, as RFC 3339.
 pub(crate) fn start(config: &Config) {

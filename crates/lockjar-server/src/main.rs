@@ -6,6 +6,7 @@ mod config;
 mod logging;
 mod operate;
 mod serve;
+mod settings;
 mod tls;
 
 use std::process::ExitCode;

@@ -61,19 +61,7 @@ async fn user_command(auth: &Auth, command: UserCommand) -> Outcome {
                 .await?;
             println!("added {name} ({id})");
         }
-        UserCommand::List => {
-            for user in operator.users().await? {
-                let disabled = if user.disabled_at.is_some() {
-                    "disabled"
-                } else {
-                    ""
-                };
-                println!(
-                    "{}\t{}\t{}\t{disabled}",
-                    user.username, user.id, user.created_at
-                );
-            }
-        }
+        UserCommand::List => list(auth).await?,
         UserCommand::Show { name } => show(auth, &name).await?,
         UserCommand::Disable { name } => {
             operator.disable(find(auth, &name).await?.id).await?;
@@ -99,6 +87,21 @@ async fn user_command(auth: &Auth, command: UserCommand) -> Outcome {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn list(auth: &Auth) -> Result<(), Box<dyn std::error::Error>> {
+    for user in auth.operator().users().await? {
+        let disabled = if user.disabled_at.is_some() {
+            "disabled"
+        } else {
+            ""
+        };
+        println!(
+            "{}\t{}\t{}\t{disabled}",
+            user.username, user.id, user.created_at
+        );
+    }
+    Ok(())
 }
 
 async fn show(auth: &Auth, name: &str) -> Result<(), Box<dyn std::error::Error>> {

@@ -6,7 +6,8 @@ use lockjar::PublicUrl;
 use lockjar::cookie::{CookiePolicy, SameSite};
 
 use super::Finding;
-use crate::config::{Config, LogLevel};
+use crate::config::Config;
+use crate::settings::LogLevel;
 
 /// NIST SP 800-63B-4 at AAL1.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);

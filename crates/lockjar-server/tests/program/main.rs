@@ -1,5 +1,7 @@
 //! The program from outside: the real binary, real files, real signals.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod command_line;
 mod durability;
 mod faults;

@@ -30,7 +30,7 @@ async fn only_the_whole_cookie_opens_the_door() {
         format!("{name} ={value}"),
         format!("{name}=\u{e9}"),
         format!("{name}={}", "x".repeat(5000)),
-        format!("{name}"),
+        name.to_owned(),
         ";;=;".into(),
         format!("{name}={id}\u{0}.{secret}").replace('\0', "\t"),
     ];

@@ -1,5 +1,7 @@
 //! Black-box tests over HTTP; the files mirror the URLs.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod bad_input;
 mod cookies;
 mod csrf;
