@@ -1,7 +1,7 @@
 //! The web: a router, extractors, pages and the OpenAPI document. axum lives here and nowhere else.
 //!
 //! One call mounts all of it, [`Auth::mount`]: the routes, the check of sessions and the guard against cross-site
-//! requests come together, so none can be forgotten. Reads from top to bottom as [`routes`] has it.
+//! requests come together, so none can be forgotten. `routes.rs` is the table of contents.
 
 mod answer;
 mod asking;
