@@ -22,6 +22,7 @@ pub trait MountedState: Send + Sync {
     fn mounted(&self) -> Mounted;
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: Send + Sync> MountedState for S
 where
     Mounted: FromRef<S>,
