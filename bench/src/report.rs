@@ -125,10 +125,14 @@ pub fn markdown(sections: &[Section], quick: bool) -> String {
     } else {
         ""
     };
-    let quick = if quick { " -- --quick" } else { "" };
+    let (whole, part) = if quick {
+        (" -- --quick", " --quick")
+    } else {
+        ("", "")
+    };
     let mut text = format!(
         "# What Lockjar costs\n\nEvery figure was printed by the command above its table; \
-         `cargo run --release -p lockjar-bench{quick}` runs them all and writes this file.{short} Figures are medians over rounds, \
+         `cargo run --release -p lockjar-bench{whole}` runs them all and writes this file.{short} Figures are medians over rounds, \
          with the least and the most beside them; ratios are taken round by round between neighbours in time. The bars \
          are fixed and never lowered.\n\n{}\n![Each promised figure as a share of its bar, and the CPU that a request \
          costs](results.svg)\n",
@@ -136,9 +140,8 @@ pub fn markdown(sections: &[Section], quick: bool) -> String {
     );
     for section in sections {
         let only = format!(
-            "cargo run --release -p lockjar-bench -- --only {}{}",
-            section.part,
-            quick.trim_start_matches(" --")
+            "cargo run --release -p lockjar-bench -- --only {}{part}",
+            section.part
         );
         // Writing to a string cannot fail.
         let _ = write!(

@@ -185,7 +185,7 @@ async fn multipart(content_type: &str, body: Bytes) -> Result<Fields, Refusal> {
         }
         Err(_) => return Err(refuse(BROKEN)),
     };
-    if body.is_empty() {
+    if body.is_empty() || body.starts_with(format!("--{boundary}--").as_bytes()) {
         return Ok(Fields::default());
     }
     // Cut-off forms and text before the first part are refused; lenient readers differ in what they make of them.
