@@ -118,24 +118,3 @@ async fn an_app_may_have_pages_of_its_own() {
         201
     );
 }
-
-#[tokio::test]
-async fn health_is_told_without_a_session() {
-    let site = Site::new().await;
-    assert_eq!(
-        site.get("/health/live", "").await.text,
-        r#"{"status":"ok"}"#
-    );
-    assert_eq!(site.get("/health/ready", "").await.status, 200);
-    std::fs::remove_file(site.database()).unwrap();
-    let ready = site.get("/health/ready", "").await;
-    assert_eq!(
-        (ready.status.as_u16(), ready.code().as_str()),
-        (503, "unavailable")
-    );
-    assert!(
-        !ready.text.contains("a.db"),
-        "what the store said is for the log"
-    );
-    assert_eq!(site.get("/health/live", "").await.status, 200);
-}
