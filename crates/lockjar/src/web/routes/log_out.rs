@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::web::Mounted;
 use crate::web::answer;
 use crate::web::asking::{Asking, LoggedIn};
+use crate::web::extract::Rejection;
 use crate::web::openapi::{Done, RefusedBody};
 
 /// Log out
@@ -26,11 +27,12 @@ use crate::web::openapi::{Done, RefusedBody};
 pub(super) async fn log_out(
     State(site): State<Mounted>,
     asking: Asking,
-    user: Option<CurrentUser>,
+    user: Result<Option<CurrentUser>, Rejection>,
 ) -> Response {
     let ended = match user {
-        Some(user) => site.auth.sign_out(&user).await,
-        None => Ok(()),
+        Ok(Some(user)) => site.auth.sign_out(&user).await,
+        Ok(None) => Ok(()),
+        Err(rejection) => Err(rejection.into_error()),
     };
     left(&site, &asking, ended, "Logged out", "/?notice=logged-out")
 }
