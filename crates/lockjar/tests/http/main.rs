@@ -5,6 +5,7 @@
 mod bad_input;
 mod cookies;
 mod csrf;
+mod flaky_store;
 mod headers;
 mod health;
 mod login;

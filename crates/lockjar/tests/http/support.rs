@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use lockjar::clock::{ManualClock, Timestamp};
 use lockjar::password::Argon2Params;
@@ -37,15 +37,25 @@ impl Site {
 
     pub(crate) async fn with(url: &str, change: impl FnOnce(Builder) -> Builder) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let path = format!("sqlite://{}", folder.path().join("a.db").display());
+        Self::over(url, folder, |builder| async move {
+            change(builder).open(&path).await
+        })
+        .await
+    }
+
+    /// On whatever store `open` opens, with its files in `folder`.
+    pub(crate) async fn over<Opening>(
+        url: &str,
+        folder: TempDir,
+        open: impl FnOnce(Builder) -> Opening,
+    ) -> Self
+    where
+        Opening: Future<Output = Result<Auth, lockjar::OpenError>>,
+    {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
-        let builder = change(Auth::builder(url).argon2(CHEAP).clock(clock.clone()));
-        let auth = builder
-            .open(&format!(
-                "sqlite://{}",
-                folder.path().join("a.db").display()
-            ))
-            .await
-            .unwrap();
+        let builder = Auth::builder(url).argon2(CHEAP).clock(clock.clone());
+        let auth = open(builder).await.unwrap();
         Self {
             router: auth.router(),
             auth,
@@ -64,7 +74,7 @@ impl Site {
     }
 
     pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
-        Answer::of(self.router.clone().oneshot(request).await.unwrap()).await
+        Answer::from_router(self.router.clone(), request).await
     }
 
     pub(crate) async fn get(&self, path: &str, cookie: &str) -> Answer {
@@ -193,8 +203,8 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    async fn of(response: Response<Body>) -> Self {
-        let (parts, body) = response.into_parts();
+    pub(crate) async fn from_router(router: Router, request: Request<Body>) -> Self {
+        let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         Self {
             status: parts.status,

@@ -1,0 +1,123 @@
+//! A store that fails when it is told to, and otherwise is the SQLite store.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lockjar::clock::Timestamp;
+use lockjar::password::PasswordHash;
+use lockjar::session::{NewSession, Session};
+use lockjar::store::sqlite::SqliteStore;
+use lockjar::store::{
+    Beat, By, Credentials, Cursor, Feed, LiveSession, NewLogIn, NewUser, Outcome, PasswordChange,
+    Result, Sessions, Store, Users, Which,
+};
+use lockjar::{SessionId, StoreError, User, UserId};
+
+/// What the store says of itself when it fails; no answer may repeat it.
+pub(crate) const SAID: &str = "disk I/O error in /srv/secret.db";
+
+pub(crate) struct FlakyStore {
+    inner: SqliteStore,
+    down: AtomicBool,
+}
+
+impl FlakyStore {
+    pub(crate) const fn new(inner: SqliteStore) -> Self {
+        Self {
+            inner,
+            down: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+
+    fn up(&self) -> Result<&SqliteStore> {
+        match self.down.load(Ordering::SeqCst) {
+            true => Err(StoreError::unavailable(SAID)),
+            false => Ok(&self.inner),
+        }
+    }
+}
+
+#[async_trait]
+impl Users for FlakyStore {
+    async fn create(&self, user: &NewUser, session: Option<&NewSession>) -> Result<bool> {
+        self.up()?.create(user, session).await
+    }
+
+    async fn by_name(&self, key: &str) -> Result<Option<Credentials>> {
+        self.up()?.by_name(key).await
+    }
+
+    async fn by_id(&self, user: UserId) -> Result<Option<Credentials>> {
+        self.up()?.by_id(user).await
+    }
+
+    async fn list(&self) -> Result<Vec<User>> {
+        self.up()?.list().await
+    }
+
+    async fn rehash(&self, user: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool> {
+        self.up()?.rehash(user, old, new).await
+    }
+
+    async fn set_password(&self, change: &PasswordChange) -> Result<Outcome> {
+        self.up()?.set_password(change).await
+    }
+
+    async fn set_disabled(&self, user: UserId, disabled: bool, now: Timestamp) -> Result<Outcome> {
+        self.up()?.set_disabled(user, disabled, now).await
+    }
+
+    async fn delete(&self, user: UserId, now: Timestamp) -> Result<Outcome> {
+        self.up()?.delete(user, now).await
+    }
+}
+
+#[async_trait]
+impl Sessions for FlakyStore {
+    async fn open(&self, log_in: &NewLogIn) -> Result<Outcome> {
+        self.up()?.open(log_in).await
+    }
+
+    async fn live(&self, session: SessionId) -> Result<Option<LiveSession>> {
+        self.up()?.live(session).await
+    }
+
+    async fn of_user(&self, user: UserId) -> Result<Vec<Session>> {
+        self.up()?.of_user(user).await
+    }
+
+    async fn touch(&self, seen: &[(SessionId, Timestamp)]) -> Result<()> {
+        self.up()?.touch(seen).await
+    }
+
+    async fn end(&self, user: UserId, which: Which, by: By, now: Timestamp) -> Result<Outcome> {
+        self.up()?.end(user, which, by, now).await
+    }
+
+    async fn owner(&self, session: SessionId) -> Result<Option<UserId>> {
+        self.up()?.owner(session).await
+    }
+
+    async fn sweep(&self, now: Timestamp, idle: Duration) -> Result<u64> {
+        self.up()?.sweep(now, idle).await
+    }
+}
+
+#[async_trait]
+impl Feed for FlakyStore {
+    async fn beat(&self, cursor: Option<Cursor>) -> Result<Beat> {
+        self.up()?.beat(cursor).await
+    }
+}
+
+#[async_trait]
+impl Store for FlakyStore {
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}
