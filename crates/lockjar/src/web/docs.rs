@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::response::Response;
 use axum::routing::get;
 use http::{HeaderValue, header};
@@ -43,8 +44,8 @@ async fn index() -> Response {
     file("index.html")
 }
 
-async fn other(Path(name): Path<String>) -> Response {
-    file(&name)
+async fn other(name: Result<Path<String>, PathRejection>) -> Response {
+    name.map_or_else(|_| answer::missing(), |Path(name)| file(&name))
 }
 
 fn file(name: &str) -> Response {

@@ -1,5 +1,6 @@
 //! `GET /sessions`, `DELETE /sessions/{id}`, and the same for a form.
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
@@ -98,9 +99,9 @@ pub(super) async fn revoke(
     State(site): State<Mounted>,
     asking: Asking,
     LoggedIn(user): LoggedIn,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Response {
-    end(&site, &asking, &user, &id).await
+    end(&site, &asking, &user, id.ok()).await
 }
 
 /// End one of my sessions, by a form
@@ -122,16 +123,21 @@ pub(super) async fn revoke_by_form(
     State(site): State<Mounted>,
     asking: Asking,
     LoggedIn(user): LoggedIn,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Response {
-    end(&site, &asking, &user, &id).await
+    end(&site, &asking, &user, id.ok()).await
 }
 
 /// A session that ends itself is a log-out and gives its cookie back. An id that is malformed is one that nobody has.
-async fn end(site: &Mounted, asking: &Asking, user: &CurrentUser, id: &str) -> Response {
-    let ended = match id.parse::<SessionId>() {
-        Ok(id) => site.auth.revoke(user, id).await.map(|()| id),
-        Err(_) => Err(Error::NotFound),
+async fn end(
+    site: &Mounted,
+    asking: &Asking,
+    user: &CurrentUser,
+    id: Option<Path<String>>,
+) -> Response {
+    let ended = match id.and_then(|Path(id)| id.parse::<SessionId>().ok()) {
+        Some(id) => site.auth.revoke(user, id).await.map(|()| id),
+        None => Err(Error::NotFound),
     };
     match ended {
         Ok(id) if id == user.session() => answer::without_session(
