@@ -1,24 +1,5 @@
-use proptest::prelude::*;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-use super::support::{FORM, PASSWORD, Site, raw, request};
-
-const ROUTES: [(&str, &str); 14] = [
-    ("POST", "/login"),
-    ("POST", "/register"),
-    ("POST", "/password"),
-    ("POST", "/logout"),
-    ("POST", "/logout/all"),
-    ("POST", "/logout/others"),
-    ("GET", "/me"),
-    ("GET", "/sessions"),
-    ("DELETE", "/sessions/x"),
-    ("POST", "/sessions/x/revoke"),
-    ("GET", "/protected"),
-    ("GET", "/account"),
-    ("GET", "/login"),
-    ("GET", "/"),
-];
+use super::support::{FORM, PASSWORD, Site, encoded, raw, request, session_id};
+use super::wire;
 
 #[tokio::test]
 async fn a_body_over_64_kib_is_refused_before_it_is_read_whole() {
@@ -178,111 +159,321 @@ async fn another_content_type_has_none_of_the_fields() {
     }
 }
 
-/// Over a real connection: what hyper refuses, what never arrives whole.
 #[tokio::test]
-async fn broken_requests_on_the_wire_harm_nobody() {
+async fn a_body_of_exactly_64_kib_is_read_and_one_byte_more_is_not() {
     let site = Site::new().await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let router = site.router.clone();
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    let head = format!(
-        "POST /register HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {FORM}\r\n"
-    );
-    let form = "username=alice&password=gravel+umbrella+seventeen";
-    for (bytes, start) in [
+    let start = "username=alice&password=x&padding=";
+    for (length, status) in [(64 * 1024, 401), (64 * 1024 + 1, 413)] {
+        let body = format!("{start}{}", "x".repeat(length - start.len()));
+        let answer = site
+            .ask(request("POST", "/login", &[("content-type", FORM)], &body))
+            .await;
+        assert_eq!(answer.status, status, "{length}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_is_cut_off_has_the_fields_that_came() {
+    let site = Site::new().await;
+    site.register("alice").await;
+    let missing = |field: &str| vec![(field.to_owned(), "missing".to_owned())];
+    for (body, issues) in [
+        ("username=alice", missing("password")),
+        ("username=alice&", missing("password")),
+        ("username=alice&pass", missing("password")),
+        ("username=alice&password", missing("password")),
+        ("username=alice&password=", missing("password")),
+        ("&&=&=x&password=x&", missing("username")),
+    ] {
+        let answer = site
+            .ask(request("POST", "/login", &[("content-type", FORM)], body))
+            .await;
+        assert_eq!(answer.issues(), issues, "{body}");
+    }
+    for body in [
+        "username=alice&password=gravel%",
+        "username=alice&password=gravel%2",
+        "username=alice%&password=%zz",
+    ] {
+        let answer = site
+            .ask(request("POST", "/login", &[("content-type", FORM)], body))
+            .await;
+        assert_eq!(answer.code(), "invalid_credentials", "{body}");
+    }
+}
+
+#[tokio::test]
+async fn of_a_field_that_comes_twice_the_last_counts_in_every_kind_of_body() {
+    let site = Site::new().await;
+    site.register("alice").await;
+    let part = |name: &str, value: &str| {
+        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let form = [
+        ("username", "mallory"),
+        ("username", "alice"),
+        ("password", "x"),
+        ("password", PASSWORD),
+    ];
+    let parts: String = form.iter().map(|(name, value)| part(name, value)).collect();
+    let json: Vec<_> = form
+        .iter()
+        .map(|(name, value)| format!(r#""{name}": "{value}""#))
+        .collect();
+    for (kind, body) in [
+        (FORM, encoded(&form)),
         (
-            format!("{head}Content-Length: 500\r\n\r\n{form}"),
-            "HTTP/1.1 400",
+            "multipart/form-data; boundary=b",
+            format!("{parts}--b--\r\n"),
+        ),
+        ("application/json", format!("{{{}}}", json.join(", "))),
+    ] {
+        let answer = site
+            .ask(request("POST", "/login", &[("content-type", kind)], &body))
+            .await;
+        let cookie = answer.cookie();
+        let me = site.get("/me", &cookie).await.json();
+        assert_eq!(me["username"], "alice", "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_body_lacks_its_fields_on_every_route_that_wants_some() {
+    let site = Site::new().await;
+    let cookie = site.register("alice").await;
+    for path in ["/login", "/register", "/password"] {
+        for kind in ["", FORM, "text/plain"] {
+            let headers = [("content-type", kind), ("cookie", &cookie)];
+            let answer = site.ask(request("POST", path, &headers, "")).await;
+            let issues = answer.issues();
+            assert_eq!(issues.len(), 2, "{path} {kind}: {issues:?}");
+            assert!(issues.iter().all(|(_, issue)| issue == "missing"), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn json_with_a_field_nobody_asked_for_is_refused_on_every_route() {
+    let site = Site::new().await;
+    let cookie = site.register("alice").await;
+    let before = site.written().await;
+    for (path, fields) in [
+        (
+            "/login",
+            r#""username": "alice", "password": "gravel umbrella seventeen""#,
         ),
         (
-            format!("{head}Transfer-Encoding: chunked\r\n\r\n5\r\nuser"),
-            "HTTP/1.1 400",
+            "/register",
+            r#""username": "bob", "password": "gravel umbrella seventeen""#,
         ),
         (
-            "GET /protected HTTP/1.1\r\nHost: x\r\nCookie: lockjar_8000=\u{0}\r\n\r\n".to_owned(),
-            "HTTP/1.1 400",
-        ),
-        ("\u{0}\u{1}nonsense\r\n\r\n".to_owned(), "HTTP/1.1 400"),
-        (
-            format!("{head}Content-Length: {}\r\n\r\n{form}", form.len()),
-            "HTTP/1.1 201",
+            "/password",
+            r#""current_password": "gravel umbrella seventeen", "new_password": "another fine long one""#,
         ),
     ] {
-        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-        stream.write_all(bytes.as_bytes()).await.unwrap();
-        if start == "HTTP/1.1 400" {
-            stream.shutdown().await.unwrap();
+        for extra in ["user_id", "Password", "constructor", "__proto__", ""] {
+            let body = format!(r#"{{{fields}, "{extra}": "x"}}"#);
+            let headers = [("content-type", "application/json"), ("cookie", &cookie)];
+            let answer = site.ask(request("POST", path, &headers, &body)).await;
+            assert_eq!(
+                answer.issues(),
+                [(extra.to_owned(), "extra_forbidden".to_owned())],
+                "{path}"
+            );
+            assert!(answer.set_cookies().is_empty());
         }
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer).await;
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        assert!(
-            answer.is_empty() || answer.starts_with(start),
-            "{bytes:.60}: {answer}"
-        );
-        assert!(start != "HTTP/1.1 201" || !answer.is_empty());
     }
+    assert_eq!(site.written().await, before);
+    site.log_in("alice").await;
+}
+
+#[tokio::test]
+async fn an_object_nested_ten_thousand_deep_is_refused_and_overflows_nothing() {
+    let site = Site::new().await;
+    let deep = format!(
+        r#"{{"username": "a", "password": {}1{}}}"#,
+        r#"{"a":"#.repeat(10_000),
+        "}".repeat(10_000)
+    );
     assert_eq!(
-        site.written().await,
-        (1, 1),
-        "only the whole request did anything"
+        site.json("/login", &deep).await.issues()[0].1,
+        "json_invalid"
     );
 }
 
-#[test]
-fn nothing_that_can_be_sent_is_a_fault_or_writes_unasked() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (site, cookie) = runtime.block_on(async {
-        let site = Site::new().await;
-        let cookie = site.register("alice").await;
-        (site, cookie)
-    });
-    let kinds = prop_oneof![
-        Just(FORM.to_owned()),
-        Just("application/json".to_owned()),
-        Just("multipart/form-data; boundary=b".to_owned()),
-        "[ -~]{0,30}",
-    ];
-    let body = prop_oneof![
-        proptest::collection::vec(any::<u8>(), 0..200),
-        "(username|password|remember|next|current_password|new_password|x)=[^&]{0,20}(&[a-z_]{0,10}=[%&=a-z0-9]{0,30}){0,4}".prop_map(String::into_bytes),
-        r#"\{("username"|"password"|"x"):("[^"\\]{0,9}"|[0-9]{1,3}|null|\[\]|\{\})(,"[a-z]{1,5}":true)?\}"#.prop_map(String::into_bytes),
-        "(--b\r\n)?(Content-Disposition: form-data; name=\"[a-z]{0,8}\"\r\n\r\n)?[ -~]{0,30}(\r\n--b--)?".prop_map(String::into_bytes),
-    ];
-    let cookies = prop_oneof![
-        Just(String::new()),
-        Just(cookie.clone()),
-        "lockjar_8000=[!-~]{0,80}",
-        "[ -~]{0,60}"
-    ];
-    let accept = prop_oneof![Just("*/*"), Just("text/html")];
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
-        cases: 600,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    });
-    runner
-        .run(
-            &(0..ROUTES.len(), kinds, body, cookies, accept),
-            |(route, kind, body, cookie, accept)| {
-                let (method, path) = ROUTES[route];
-                let headers = [
-                    ("content-type", kind.as_str()),
-                    ("cookie", &cookie),
-                    ("accept", accept),
-                ];
-                let status = runtime
-                    .block_on(site.ask(raw(method, path, &headers, body)))
-                    .status;
-                prop_assert!(status.as_u16() < 500, "{method} {path}: {status}");
-                Ok(())
-            },
-        )
-        .unwrap();
-    assert_eq!(
-        runtime.block_on(site.written()).0,
-        1,
-        "nobody signed up by accident"
+/// Header values may hold any byte from 0x80 up, in any header.
+#[tokio::test]
+async fn header_values_that_are_no_text_are_no_fault() {
+    let site = Site::new().await;
+    let cookie = site.register("alice").await;
+    let form = encoded(&[("username", "alice"), ("password", PASSWORD)]);
+    for (name, status) in [
+        ("user-agent", 200),
+        ("accept", 200),
+        ("accept-language", 200),
+        ("cookie", 200),
+        ("authorization", 200),
+        ("x-request-id", 200),
+        ("x-forwarded-for", 200),
+        ("content-type", 422),
+        ("origin", 403),
+        ("sec-fetch-site", 403),
+    ] {
+        let mut login = request("POST", "/login", &[("content-type", FORM)], &form);
+        let garbage = http::HeaderValue::from_bytes(b"\xff\xfe\t; \"=%").unwrap();
+        let header = http::HeaderName::from_static(name);
+        login.headers_mut().insert(header, garbage);
+        assert_eq!(site.ask(login).await.status, status, "{name}");
+    }
+    let sessions = site.get("/sessions", &cookie).await;
+    assert_eq!(sessions.status, 200, "what was stored can be shown again");
+    assert_eq!(site.page("/account", &cookie).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_text_is_404_in_the_one_shape() {
+    let site = Site::new().await;
+    let cookie = site.register("alice").await;
+    let too_long = format!("/sessions/{}", "x".repeat(5000));
+    for (method, path) in [
+        ("DELETE", "/sessions/%ff"),
+        ("POST", "/sessions/%ff/revoke"),
+        ("DELETE", "/sessions/%00"),
+        ("DELETE", "/sessions/%"),
+        ("DELETE", "/sessions/%zz"),
+        ("DELETE", &too_long),
+        ("GET", "/%ff"),
+        ("GET", "/docs/%ff"),
+        ("GET", "/docs/..%2f..%2fetc%2fpasswd"),
+        ("GET", "/assets/%2e%2e/lockjar.css"),
+    ] {
+        let answer = site
+            .ask(request(method, path, &[("cookie", &cookie)], ""))
+            .await;
+        assert_eq!(answer.status, 404, "{method} {path:.60}: {}", answer.text);
+        assert_eq!(answer.code(), "not_found", "{method} {path:.60}");
+    }
+    assert!(site.is_in(&cookie).await);
+}
+
+/// Hyper answers what is no HTTP; of what never arrives whole nothing is done.
+#[tokio::test]
+async fn broken_requests_on_the_wire_harm_nobody() {
+    let site = Site::new().await;
+    let address = wire::serve(&site).await;
+    let head = format!("POST /register HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\n");
+    let form = "username=alice&password=gravel+umbrella+seventeen";
+    for refused in [
+        "\u{0}\u{1}nonsense\r\n\r\n".to_owned(),
+        "GET /protected HTTP/9.9\r\nHost: x\r\n\r\n".to_owned(),
+        "GET /protected HTTP/1.1\r\nHost: x\r\nCookie: lockjar_8000=\u{0}\r\n\r\n".to_owned(),
+        "GET /protected HTTP/1.1\r\nHost: x\r\nA header: x\r\n\r\n".to_owned(),
+        format!("{head}Content-Length: -1\r\n\r\n{form}"),
+        format!("{head}Content-Length: 5\r\nContent-Length: 49\r\n\r\n{form}"),
+        format!("{head}Transfer-Encoding: chunked\r\n\r\nzz\r\n{form}"),
+    ] {
+        let answer = wire::send(address, refused.as_bytes()).await;
+        assert_eq!(wire::statuses(&answer), [400], "{refused:?}: {answer}");
+    }
+    for unfinished in [
+        format!("{head}Content-Length: 500\r\n\r\n{form}"),
+        format!("{head}Transfer-Encoding: chunked\r\n\r\n31\r\n{form}\r\n"),
+        format!("{head}Content-Length: 49"),
+    ] {
+        let answer = wire::send_and_hang_up(address, unfinished.as_bytes()).await;
+        let statuses = wire::statuses(&answer);
+        assert!(
+            statuses.is_empty() || statuses == [400],
+            "{unfinished:?}: {answer}"
+        );
+    }
+    assert_eq!(site.written().await, (0, 0));
+    let whole = format!(
+        "{head}Connection: close\r\nContent-Length: {}\r\n\r\n{form}",
+        form.len()
     );
+    let answer = wire::send(address, whole.as_bytes()).await;
+    assert_eq!(wire::statuses(&answer), [201], "the control: {answer}");
+    assert_eq!(site.written().await, (1, 1));
+}
+
+/// The body has no end, so whoever read it whole would never answer.
+#[tokio::test]
+async fn a_body_without_a_length_is_cut_off_at_the_limit() {
+    let site = Site::new().await;
+    let cookie = site.register("alice").await;
+    let address = wire::serve(&site).await;
+    let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
+    for path in ["/login", "/register", "/password"] {
+        for length in ["Transfer-Encoding: chunked", "Content-Length: 99999999999"] {
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nCookie: {cookie}\r\n{length}\r\n\r\n"
+            );
+            let answer = wire::send(address, (head + &chunk.repeat(17)).as_bytes()).await;
+            assert!(
+                answer.starts_with("HTTP/1.1 413 ") && answer.contains("body_too_large"),
+                "{path} {length}: {answer}"
+            );
+        }
+    }
+    assert!(site.is_in(&cookie).await);
+}
+
+/// Ten seconds, which pass as fast as the test's clock finds nothing else to do.
+#[tokio::test]
+async fn a_body_that_does_not_arrive_is_408_and_nothing_is_done() {
+    let site = Site::new().await;
+    let address = wire::serve(&site).await;
+    let slow = format!(
+        "POST /register HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: 500\r\n\r\nusername=alice"
+    );
+    tokio::time::pause();
+    let answer = wire::send(address, slow.as_bytes()).await;
+    tokio::time::resume();
+    assert!(
+        answer.starts_with("HTTP/1.1 408 ") && answer.contains("body_timeout"),
+        "{answer}"
+    );
+    assert_eq!(site.written().await, (0, 0));
+}
+
+#[tokio::test]
+async fn requests_in_one_go_are_each_answered_for_their_own_cookie() {
+    let site = Site::new().await;
+    let (alice, bob) = (site.register("alice").await, site.register("bob").await);
+    let address = wire::serve(&site).await;
+    let get = |cookie: &str, more: &str| {
+        format!("GET /protected HTTP/1.1\r\nHost: x\r\nCookie: {cookie}\r\n{more}\r\n")
+    };
+    let requests = [
+        get(&alice, ""),
+        get("a=b", ""),
+        get(&bob, ""),
+        get("", "Connection: close\r\n"),
+    ];
+    let answers = wire::send(address, requests.concat().as_bytes()).await;
+    assert_eq!(wire::statuses(&answers), [200, 401, 200, 401], "{answers}");
+    let place = |cookie: &str| answers.find(session_id(cookie)).unwrap();
+    assert!(place(&alice) < place(&bob));
+}
+
+#[tokio::test]
+async fn too_many_or_too_large_headers_are_431_and_the_site_lives() {
+    let site = Site::new().await;
+    let address = wire::serve(&site).await;
+    let many = "X-A: b\r\n".repeat(2000);
+    let large = format!("Cookie: lockjar_8000={}\r\n", "x".repeat(1 << 20));
+    for headers in [many, large] {
+        let request = format!("GET /protected HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
+        let answer = wire::send(address, request.as_bytes()).await;
+        // What hyper has not read when it closes may take its answer along.
+        let statuses = wire::statuses(&answer);
+        assert!(statuses.is_empty() || statuses == [431], "{answer}");
+    }
+    let answer = wire::send(
+        address,
+        b"GET /protected HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    )
+    .await;
+    assert_eq!(wire::statuses(&answer), [401]);
 }

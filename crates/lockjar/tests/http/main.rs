@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod anything;
 mod bad_input;
 mod cookies;
 mod csrf;
@@ -20,3 +21,4 @@ mod register;
 mod sessions;
 mod support;
 mod unavailable;
+mod wire;
