@@ -18,6 +18,7 @@ mod pages;
 mod password;
 mod protected;
 mod register;
+mod secrets;
 mod sessions;
 mod support;
 mod unavailable;
