@@ -213,6 +213,22 @@ async fn next_leads_only_to_a_path_of_this_origin() {
         ("javascript:alert(1)", "/account"),
         ("@evil.example", "/account"),
         (" /a", "/account"),
+        ("///evil.example", "/account"),
+        ("/\\/evil.example", "/account"),
+        ("https:/evil.example", "/account"),
+        ("https:///evil.example", "/account"),
+        ("http://localhost:8000@evil.example/", "/account"),
+        ("http://localhost:8000.evil.example/", "/account"),
+        ("//evil%2eexample", "/account"),
+        ("%2f%2fevil.example", "/account"),
+        ("/\u{ff0f}evil.example", "/account"),
+        ("\u{ff0f}\u{ff0f}evil.example", "/account"),
+        ("/\u{0}/evil.example", "/account"),
+        ("data:text/html,evil.example", "/account"),
+        // These stay here, since a browser does not decode a path to find the host.
+        ("/%2fsomewhere.example", "/%2fsomewhere.example"),
+        ("/%0d%0aSet-Cookie:x=y", "/%0d%0aSet-Cookie:x=y"),
+        ("/a?next=//somewhere.example", "/a?next=//somewhere.example"),
     ] {
         let form = [
             ("username", "alice"),
@@ -225,10 +241,14 @@ async fn next_leads_only_to_a_path_of_this_origin() {
             (303, goes_to),
             "{next:?}"
         );
-        let page = site
-            .page(&format!("/login?{}", encoded(&[("next", next)])), "")
-            .await;
-        assert!(!page.text.contains("evil.example"), "{next:?}");
+        assert_eq!(answer.set_cookies().len(), 1, "{next:?}");
+        assert_eq!(answer.headers.get_all("location").iter().count(), 1);
+        for path in ["/login", "/register"] {
+            let page = site
+                .page(&format!("{path}?{}", encoded(&[("next", next)])), "")
+                .await;
+            assert!(!page.text.contains("evil"), "{path} {next:?}");
+        }
     }
 }
 
@@ -278,4 +298,143 @@ async fn a_session_above_the_limit_ends_the_oldest() {
         alive.push(site.is_in(cookie).await);
     }
     assert_eq!(alive, [false, true, true, true]);
+}
+
+#[tokio::test]
+async fn a_next_that_was_refused_is_not_shown_again_beside_the_error() {
+    let site = Site::new().await;
+    let form = [
+        ("username", "alice"),
+        ("password", "wrong"),
+        ("next", "//evil.example"),
+    ];
+    let page = site.submit("/login", "", &form).await;
+    assert!(page.status == 401 && !page.text.contains("evil.example"));
+    let good = [form[0], form[1], ("next", "/orders?page=2")];
+    let page = site.submit("/login", "", &good).await;
+    assert!(
+        page.text.contains("value=\"/orders?page=2\""),
+        "where one was going is kept: {}",
+        page.text
+    );
+}
+
+/// The others are cheap, so that the tests are quick; this one pays what a real site pays.
+#[tokio::test]
+async fn it_works_with_hashes_of_the_real_cost() {
+    let real = lockjar::password::Argon2Params::default();
+    let site = Site::with("http://localhost:8000", |builder| builder.argon2(real)).await;
+    site.register("alice").await;
+    let cookie = site.log_in("alice").await;
+    assert!(site.is_in(&cookie).await);
+    let wrong = [("username", "alice"), ("password", "wrong")];
+    assert_eq!(site.post("/login", "", &wrong).await.status, 401);
+}
+
+#[tokio::test]
+async fn the_hundred_and_first_session_ends_the_oldest() {
+    let site = Site::new().await;
+    let first = site.register("alice").await;
+    site.pass(Duration::from_secs(1));
+    let second = site.log_in("alice").await;
+    for _ in 2..100 {
+        site.pass(Duration::from_secs(1));
+        site.log_in("alice").await;
+    }
+    assert!(site.is_in(&first).await, "there are a hundred");
+    site.pass(Duration::from_secs(1));
+    site.log_in("alice").await;
+    assert!(!site.is_in(&first).await && site.is_in(&second).await);
+    assert_eq!(site.written().await, (1, 100));
+}
+
+#[tokio::test]
+async fn a_session_that_is_not_used_for_seven_days_ends() {
+    let site = Site::new().await;
+    site.register("alice").await;
+    let form = [
+        ("username", "alice"),
+        ("password", PASSWORD),
+        ("remember", "true"),
+    ];
+    let used = site.post("/login", "", &form).await.cookie();
+    let unused = site.post("/login", "", &form).await.cookie();
+    let day = Duration::from_secs(24 * 3600);
+    for _ in 0..2 {
+        site.pass(4 * day);
+        assert!(site.is_in(&used).await);
+        site.until_seen(&used).await;
+    }
+    assert!(!site.is_in(&unused).await, "eight days without a use");
+    site.pass(7 * day);
+    assert!(!site.is_in(&used).await, "seven days since the last");
+}
+
+#[tokio::test]
+async fn another_spelling_of_the_path_logs_nobody_in() {
+    let site = Site::new().await;
+    site.register("alice").await;
+    let before = site.written().await;
+    let body = encoded(&[("username", "alice"), ("password", PASSWORD)]);
+    for path in [
+        "//login",
+        "/login/",
+        "/LOGIN",
+        "/login;x",
+        "/login%2f",
+        "/%6cogin",
+        "/./login",
+        "/x/../login",
+        "/login.json",
+    ] {
+        let answer = site
+            .ask(request("POST", path, &[("content-type", FORM)], &body))
+            .await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(answer.set_cookies().is_empty(), "{path}");
+    }
+    assert_eq!(site.written().await, before);
+}
+
+#[tokio::test]
+async fn a_password_in_the_address_logs_nobody_in() {
+    let site = Site::new().await;
+    site.register("alice").await;
+    let query = encoded(&[("username", "alice"), ("password", PASSWORD)]);
+    let path = format!("/login?{query}");
+    assert_eq!(
+        site.ask(request("POST", &path, &[("content-type", FORM)], ""))
+            .await
+            .issues()
+            .len(),
+        2
+    );
+    let page = site.page(&path, "").await;
+    assert!(page.set_cookies().is_empty() && !page.text.contains(PASSWORD));
+}
+
+/// Of two people at one browser the one who logs in is there, and the other is gone.
+#[tokio::test]
+async fn somebody_else_at_the_same_browser_ends_the_first_ones_session() {
+    let site = Site::new().await;
+    let alice = site.register("alice").await;
+    site.register("bob").await;
+    let form = [("username", "bob"), ("password", PASSWORD)];
+    let bob = site.post("/login", &alice, &form).await.cookie();
+    assert!(!site.is_in(&alice).await);
+    assert_eq!(site.get("/me", &bob).await.json()["username"], "bob");
+}
+
+#[tokio::test]
+async fn a_log_in_that_fails_ends_nothing_and_sets_nothing() {
+    let site = Site::new().await;
+    let cookie = site.register("alice").await;
+    let form = [("username", "alice"), ("password", "wrong")];
+    for answer in [
+        site.post("/login", &cookie, &form).await,
+        site.submit("/login", &cookie, &form).await,
+    ] {
+        assert!(answer.status == 401 && answer.set_cookies().is_empty());
+    }
+    assert!(site.is_in(&cookie).await);
 }

@@ -1,4 +1,4 @@
-use super::support::{Site, request};
+use super::support::{Site, request, session_id};
 
 #[tokio::test]
 async fn a_log_out_is_final_and_takes_the_cookie_away() {
@@ -99,4 +99,47 @@ async fn from_a_page_it_leads_on_to_the_next_page() {
         ))
         .await;
     assert_eq!(stranger.header("location"), "/login?next=%2Faccount");
+}
+
+/// The id is public: it is in the list of sessions and in the log.
+#[tokio::test]
+async fn knowing_a_sessions_id_does_not_end_it() {
+    let site = Site::new().await;
+    let cookie = site.register("alice").await;
+    let forged = format!("lockjar_8000={}.{}", session_id(&cookie), "A".repeat(43));
+    assert_eq!(site.post("/logout", &forged, &[]).await.status, 200);
+    for path in ["/logout/all", "/logout/others"] {
+        let answer = site.post(path, &forged, &[]).await;
+        assert_eq!(answer.code(), "not_authenticated", "{path}");
+    }
+    assert!(site.is_in(&cookie).await);
+}
+
+#[tokio::test]
+async fn what_was_logged_out_opens_no_route() {
+    let site = Site::new().await;
+    let cookie = site.register("alice").await;
+    site.post("/logout", &cookie, &[]).await;
+    let form = [("current_password", "x"), ("new_password", "y")];
+    for path in ["/protected", "/me", "/sessions"] {
+        assert_eq!(site.get(path, &cookie).await.status, 401, "{path}");
+    }
+    for path in ["/password", "/logout/all", "/logout/others"] {
+        assert_eq!(site.post(path, &cookie, &form).await.status, 401, "{path}");
+    }
+    let account = site.page("/account", &cookie).await;
+    assert_eq!(account.header("location"), "/login?next=%2Faccount");
+}
+
+#[tokio::test]
+async fn two_cookies_are_told_apart_from_none_on_the_way_out() {
+    let site = Site::new().await;
+    let (alice, bob) = (site.register("alice").await, site.register("bob").await);
+    let both = format!("{alice}; {bob}");
+    let answer = site.post("/logout", &both, &[]).await;
+    assert_eq!(answer.code(), "duplicate_cookie");
+    assert_eq!(answer.set_cookies().len(), 2, "both are cleared");
+    assert!(site.is_in(&alice).await && site.is_in(&bob).await);
+    let page = site.submit("/logout", &both, &[]).await;
+    assert!(page.text.contains("<h1") && page.set_cookies().len() == 2);
 }

@@ -93,3 +93,71 @@ async fn nobody_changes_a_password_without_a_session() {
     );
     site.log_in("alice").await;
 }
+
+#[tokio::test]
+async fn from_a_page_it_leads_to_the_account_with_a_new_cookie() {
+    let site = Site::new().await;
+    let here = site.register("alice").await;
+    let form = [("current_password", PASSWORD), ("new_password", NEW)];
+    let answer = site.submit("/password", &here, &form).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("location")),
+        (303, "/account?notice=password-changed")
+    );
+    assert!(answer.is_private() && site.is_in(&answer.cookie()).await);
+    assert!(!site.is_in(&here).await);
+    let stranger = site.submit("/password", "", &form).await;
+    assert_eq!(stranger.header("location"), "/login?next=%2Faccount");
+}
+
+/// Of two that know the old password one wins; the other's session has ended with it.
+#[tokio::test]
+async fn an_old_session_cannot_change_it_again() {
+    let site = Site::new().await;
+    let (here, there) = (site.register("alice").await, site.log_in("alice").await);
+    let form = [("current_password", PASSWORD), ("new_password", NEW)];
+    let renewed = site.post("/password", &here, &form).await.cookie();
+    for cookie in [&here, &there] {
+        let again = [
+            ("current_password", NEW),
+            ("new_password", "a third one that is long"),
+        ];
+        let answer = site.post("/password", cookie, &again).await;
+        assert_eq!(answer.code(), "not_authenticated");
+        assert!(answer.set_cookies().is_empty());
+    }
+    assert!(site.is_in(&renewed).await);
+    assert_eq!(site.written().await, (1, 1));
+}
+
+#[tokio::test]
+async fn whose_password_it_is_comes_from_the_session_and_not_from_the_body() {
+    let site = Site::new().await;
+    site.register("alice").await;
+    let mallory = site.register("mallory").await;
+    let form = [
+        ("current_password", PASSWORD),
+        ("new_password", NEW),
+        ("username", "alice"),
+        ("user_id", "alice"),
+    ];
+    assert_eq!(site.post("/password", &mallory, &form).await.status, 200);
+    site.log_in("alice").await;
+    let old = [("username", "mallory"), ("password", PASSWORD)];
+    assert_eq!(site.post("/login", "", &old).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_remembered_session_stays_remembered() {
+    let site = Site::new().await;
+    site.register("alice").await;
+    let log_in = [
+        ("username", "alice"),
+        ("password", PASSWORD),
+        ("remember", "true"),
+    ];
+    let cookie = site.post("/login", "", &log_in).await.cookie();
+    let form = [("current_password", PASSWORD), ("new_password", NEW)];
+    let answer = site.post("/password", &cookie, &form).await;
+    assert!(answer.set_cookies()[0].contains("; Max-Age="));
+}

@@ -98,3 +98,56 @@ async fn a_form_does_what_delete_does() {
     );
     assert!(!site.is_in(&there).await && site.is_in(&here).await);
 }
+
+#[tokio::test]
+async fn what_a_browser_calls_itself_is_shown_as_text_alone() {
+    let site = Site::new().await;
+    let headers = [
+        ("content-type", super::support::FORM),
+        ("user-agent", "<script>alert(1)</script>\u{202e}"),
+    ];
+    let form = encoded(&[("username", "alice"), ("password", PASSWORD)]);
+    let cookie = site
+        .ask(request("POST", "/register", &headers, &form))
+        .await
+        .cookie();
+    let page = site.page("/account", &cookie).await;
+    assert!(page.status == 200 && page.text.contains("This device"));
+    for raw in ["<script", "alert(1)", "\u{202e}"] {
+        assert!(!page.text.contains(raw), "{raw}");
+    }
+    let list = site.get("/sessions", &cookie).await;
+    assert_eq!(list.header("content-type"), "application/json");
+    assert_eq!(list.json()["sessions"][0]["device"], "Unknown device");
+}
+
+#[tokio::test]
+async fn the_last_used_comes_first_and_ended_ones_are_gone() {
+    let site = Site::new().await;
+    let mut cookies = vec![site.register("alice").await];
+    for _ in 0..2 {
+        site.pass(std::time::Duration::from_secs(60));
+        cookies.push(site.log_in("alice").await);
+    }
+    let ids = async || {
+        let list = site.get("/sessions", &cookies[2]).await.json();
+        let sessions = list["sessions"].as_array().unwrap().clone();
+        let id = |session: &serde_json::Value| session["id"].as_str().unwrap().to_owned();
+        sessions.iter().map(id).collect::<Vec<_>>()
+    };
+    let expected: Vec<_> = cookies.iter().rev().map(|one| session_id(one)).collect();
+    assert_eq!(ids().await, expected);
+    site.post("/logout", &cookies[1], &[]).await;
+    assert_eq!(ids().await, [expected[0], expected[2]]);
+}
+
+#[tokio::test]
+async fn a_session_ends_once() {
+    let site = Site::new().await;
+    let (here, there) = (site.register("alice").await, site.log_in("alice").await);
+    assert_eq!(delete(&site, session_id(&there), &here).await.status, 200);
+    assert_eq!(delete(&site, session_id(&there), &here).await.status, 404);
+    let path = format!("/sessions/{}/revoke", session_id(&there));
+    let page = site.submit(&path, &here, &[]).await;
+    assert!(page.status == 404 && page.text.contains("<h1"));
+}

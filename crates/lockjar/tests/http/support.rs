@@ -7,8 +7,9 @@ use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt;
-use lockjar::clock::{ManualClock, Timestamp};
+use lockjar::clock::{Clock, ManualClock, Timestamp};
 use lockjar::password::Argon2Params;
+use lockjar::session::Session;
 use lockjar::{Auth, Builder};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -151,6 +152,27 @@ impl Site {
             401 => false,
             other => panic!("neither in nor out: {other}"),
         }
+    }
+
+    /// Waits until the store knows that the session was used now; uses are written down in batches.
+    pub(crate) async fn until_seen(&self, cookie: &str) {
+        let now = self.clock.now();
+        let user = self.get("/me", cookie).await.json()["username"].clone();
+        let user = self
+            .auth
+            .operator()
+            .user(user.as_str().unwrap())
+            .await
+            .unwrap();
+        for _ in 0..200 {
+            let sessions = self.auth.operator().sessions(user.id).await.unwrap();
+            let of_cookie = |session: &&Session| session.id.to_string() == session_id(cookie);
+            if sessions.iter().find(of_cookie).unwrap().last_seen_at == now {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the use was not written down within ten seconds");
     }
 
     /// Accounts and their live sessions: what there is to be written.
