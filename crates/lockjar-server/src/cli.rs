@@ -1,15 +1,19 @@
 //! The command line. `--help` is made of the comments here.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
+use lockjar::ConfigError;
 
 use crate::settings::Settings;
 
 /// HttpOnly-cookie authentication in one binary with an embedded SQLite file.
 ///
-/// Without a command it serves. Every setting is a flag, an environment variable and a key in lockjar.toml (the flag's
-/// name with underscores), in that order of strength.
+/// Without a command it serves. Every setting is a flag, an environment variable and a key in lockjar.toml, in that order
+/// of strength. A key is the flag's name with underscores; those of the cookie, of sessions and of passwords have a
+/// table each, so that --cookie-max-age is cookie.max_age, or max_age below [cookie].
 #[derive(Parser)]
 #[command(name = "lockjar", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -17,6 +21,37 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
     #[command(flatten)]
     pub(crate) settings: Settings,
+}
+
+impl Cli {
+    /// Reads these arguments and the environment. Help and the version are printed here, and end the program.
+    pub(crate) fn read<I, T>(arguments: I) -> Result<Self, ConfigError>
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<OsString> + Clone,
+    {
+        Self::try_parse_from(arguments).map_err(|error| match error.kind() {
+            ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.exit(),
+            _ => ConfigError::new(one_line(&error.render().to_string())),
+        })
+    }
+}
+
+/// A mistake in the form that all others have: one sentence, without the usage that clap puts below it.
+fn one_line(text: &str) -> String {
+    let told: Vec<_> = text
+        .lines()
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let told = told.join(" ").replace(" tip: ", "; ");
+    format!(
+        "{}; see lockjar --help",
+        told.strip_prefix("error: ").unwrap_or(&told)
+    )
 }
 
 #[derive(Subcommand)]

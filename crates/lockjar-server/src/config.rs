@@ -7,10 +7,13 @@ use lockjar::cookie::{CookieSettings, SameSite};
 use lockjar::password::PasswordPolicy;
 use lockjar::session::SessionLimits;
 use lockjar::{Auth, Builder, ConfigError};
+use serde::Deserialize;
 
 use crate::settings::{LogFormat, LogLevel, SameSiteSetting, Settings};
 
 const FILE: &str = "lockjar.toml";
+/// What the address of a database begins with.
+const SQLITE: &str = "sqlite:";
 
 /// The settings in force.
 #[derive(Clone, Debug)]
@@ -36,15 +39,22 @@ impl Config {
             .unwrap_or_default();
         let settings = stronger.or(weaker);
         let tls = tls_files(&settings)?;
-        Ok(Self {
+        let config = Self {
             settings,
             file,
             tls,
-        })
+        };
+        if config.database().starts_with(SQLITE) {
+            return Ok(config);
+        }
+        Err(ConfigError::new(format!(
+            "the database {:?} is not of the form sqlite://FILE",
+            config.database()
+        )))
     }
 
     pub(crate) fn listen(&self) -> &str {
-        self.settings.listen.as_deref().unwrap_or("127.0.0.1:8000")
+        self.settings.listen.as_deref().unwrap_or("localhost:8000")
     }
 
     pub(crate) fn database(&self) -> &str {
@@ -56,10 +66,9 @@ impl Config {
 
     /// The database's path, without what the URL says beside it.
     pub(crate) fn database_file(&self) -> PathBuf {
-        let path = self
-            .database()
-            .trim_start_matches("sqlite:")
-            .trim_start_matches("//");
+        let url = self.database();
+        let path = url.strip_prefix(SQLITE).unwrap_or(url);
+        let path = path.strip_prefix("//").unwrap_or(path);
         PathBuf::from(path.split('?').next().unwrap_or(path))
     }
 
@@ -169,13 +178,38 @@ fn read_file(path: &Path) -> Result<Settings, ConfigError> {
             path.display()
         ))
     })?;
-    toml::from_str(&text).map_err(|error| {
-        let message = error.message().replace('\n', " ");
-        ConfigError::new(format!(
-            "the configuration file {} is wrong: {message}",
-            path.display()
-        ))
-    })
+    let table: toml::Table = toml::from_str(&text).map_err(|error| wrong(path, &error))?;
+    Settings::deserialize(dotted(table)).map_err(|error| wrong(path, &error))
+}
+
+/// `name` in the table `[cookie]` is the key `cookie.name`, as the settings call it.
+fn dotted(table: toml::Table) -> toml::Table {
+    let mut flat = toml::Table::new();
+    for (key, value) in table {
+        match value {
+            toml::Value::Table(inner) => flat.extend(
+                inner
+                    .into_iter()
+                    .map(|(name, value)| (format!("{key}.{name}"), value)),
+            ),
+            value => drop(flat.insert(key, value)),
+        }
+    }
+    flat
+}
+
+/// What `toml` says in several lines, with a picture, in one: where and what.
+fn wrong(path: &Path, error: &toml::de::Error) -> ConfigError {
+    let text = error.to_string();
+    let lines = text.lines().map(str::trim);
+    let told: Vec<_> = lines
+        .filter(|line| !line.is_empty() && !line.contains('|'))
+        .collect();
+    ConfigError::new(format!(
+        "the configuration file {} is wrong: {}",
+        path.display(),
+        told.join(", ")
+    ))
 }
 
 fn tls_files(settings: &Settings) -> Result<Option<(PathBuf, PathBuf)>, ConfigError> {
@@ -190,7 +224,7 @@ fn tls_files(settings: &Settings) -> Result<Option<(PathBuf, PathBuf)>, ConfigEr
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use clap::{CommandFactory, Parser};
+    use clap::CommandFactory;
 
     use super::*;
     use crate::cli::Cli;
@@ -201,7 +235,7 @@ pub(crate) mod tests {
         std::fs::write(&path, file).unwrap();
         let path = path.display().to_string();
         let arguments = [&["lockjar", "--config", &path], flags].concat();
-        let cli = Cli::try_parse_from(arguments).map_err(|error| error.to_string())?;
+        let cli = Cli::read(arguments).map_err(|error| error.to_string())?;
         Config::load(cli.settings).map_err(|error| error.to_string())
     }
 
@@ -212,7 +246,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_flag_is_stronger_than_the_file_and_the_file_than_the_default() {
-        assert_eq!(load(&[], "").unwrap().listen(), "127.0.0.1:8000");
+        assert_eq!(load(&[], "").unwrap().listen(), "localhost:8000");
         assert_eq!(
             load(&[], "listen = \"[::1]:1\"").unwrap().listen(),
             "[::1]:1"
@@ -235,9 +269,9 @@ pub(crate) mod tests {
     fn every_setting_of_the_file_reaches_the_library() {
         let config = load(
             &[],
-            "cookie_name = \"a\"\ncookie_max_age = \"2h\"\ncookie_path = \"/x\"\ncookie_domain = \"b.example\"\n\
-             cookie_same_site = \"strict\"\ncookie_partitioned = true\nsession_idle = \"1h\"\nsession_absolute = \"2d\"\n\
-             session_browser = \"3h\"\nsession_per_user = 4\npassword_min_length = 20\ninsecure_plain_http = true\n\
+            "cookie.name = \"a\"\ncookie.max_age = \"2h\"\ncookie.path = \"/x\"\ncookie.domain = \"b.example\"\n\
+             cookie.same_site = \"strict\"\ncookie.partitioned = true\nsession.idle = \"1h\"\nsession.absolute = \"2d\"\n\
+             session.browser = \"3h\"\nsession.per_user = 4\npassword.min_length = 20\ninsecure_plain_http = true\n\
              trusted_origins = [\"https://c.example\"]\nshutdown_grace = \"3s\"\nlog_format = \"json\"\nlog_level = \"warn\"\n\
              service = \"S\"\npublic_url = \"https://b.example\"\ndatabase = \"sqlite://d.db\"\n",
         )
@@ -309,14 +343,17 @@ pub(crate) mod tests {
     fn mistakes_are_named_in_a_sentence() {
         for (flags, file, word) in [
             (&[][..], "lisen = \"x\"", "lisen"),
-            (&[], "session_idle = \"soon\"", "duration"),
+            (&[], "session.idle = \"soon\"", "duration"),
             (&[], "= nonsense", "wrong"),
             (&["--session-idle", "soon"], "", "duration"),
             (&["--tls-cert", "c"], "", "go together"),
             (&["--config", "/nowhere/lockjar.toml"], "", "cannot be"),
         ] {
             let sentence = load(flags, file).unwrap_err();
-            assert!(sentence.contains(word), "{flags:?} {file:?}: {sentence}");
+            assert!(
+                sentence.contains(word) && !sentence.contains('\n'),
+                "{flags:?} {file:?}: {sentence}"
+            );
         }
     }
 }

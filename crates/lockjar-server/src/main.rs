@@ -3,15 +3,15 @@
 mod check;
 mod cli;
 mod config;
+mod listen;
 mod logging;
 mod operate;
+mod output;
 mod serve;
 mod settings;
 mod tls;
 
 use std::process::ExitCode;
-
-use clap::Parser;
 
 use cli::{Cli, Command};
 use config::Config;
@@ -20,8 +20,10 @@ use config::Config;
 type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(cli) {
+    match Cli::read(std::env::args_os())
+        .map_err(Into::into)
+        .and_then(run)
+    {
         Ok(code) => code,
         Err(error) => {
             eprintln!("lockjar: {}", sentence(&*error));
@@ -34,7 +36,7 @@ fn main() -> ExitCode {
 async fn run(cli: Cli) -> Outcome {
     let command = cli.command.unwrap_or(Command::Serve);
     if matches!(command, Command::Openapi) {
-        println!("{}", lockjar::web::openapi_json());
+        output::say(lockjar::web::openapi_json())?;
         return Ok(ExitCode::SUCCESS);
     }
     let config = Config::load(cli.settings)?;

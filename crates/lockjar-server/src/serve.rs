@@ -2,6 +2,7 @@
 //!
 //! `axum::serve` has no time-out for request headers, so connections are served through hyper-util.
 
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,15 +12,16 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use lockjar::ConfigError;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::net::TcpStream;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::Config;
+use crate::listen::Listeners;
+use crate::output::say;
 use crate::{Outcome, logging, tls};
 
 /// A client that has not sent its request's headers by then is cut off; also how long an idle connection is kept.
@@ -31,7 +33,7 @@ const MAX_CONNECTIONS: usize = 10_000;
 /// Breath between two failures to accept, as when the process is out of file descriptors.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
-/// Serves until SIGTERM or SIGINT.
+/// Serves until SIGTERM or SIGINT. The port is bound first: address, cookie name and origins follow from it.
 pub(crate) async fn serve(config: Config) -> Outcome {
     logging::start(&config);
     let tls = config
@@ -39,35 +41,49 @@ pub(crate) async fn serve(config: Config) -> Outcome {
         .as_ref()
         .map(|(cert, key)| tls::acceptor(cert, key))
         .transpose()?;
-    let listener = listen(config.listen()).await?;
-    let port = listener.local_addr()?.port();
-    let builder = config.builder(port)?;
+    let listeners = Listeners::bind(config.listen()).await?;
+    let address = listeners.local_addr()?;
+    let builder = config.builder(address.port())?;
     let auth = builder.open(config.database()).await?;
     if config.insecure_plain_http() {
         tracing::warn!(
             "insecure_plain_http is on: everyone on the way can read the cookie and be its user"
         );
     }
-    println!("{}", auth.public_url());
-    tracing::info!(listen = %listener.local_addr()?, database = config.database(), "open {} in a browser", auth.public_url());
+    let stop = Stop::new()?;
+    say(auth.public_url())?;
+    tracing::info!(listen = %address, database = config.database(), "open {} in a browser", auth.public_url());
     let server = Server {
         router: auth.router(),
         tls,
         graceful: GracefulShutdown::new(),
     };
-    server.run(listener, config.shutdown_grace()).await?;
+    server.run(listeners, stop, config.shutdown_grace()).await;
     auth.close().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
 
-async fn listen(address: &str) -> Result<TcpListener, ConfigError> {
-    let failed = |error| {
-        ConfigError::new(format!(
-            "cannot listen on {address}: {error}; choose another with --listen"
-        ))
-    };
-    TcpListener::bind(address).await.map_err(failed)
+/// The signals that ask the program to stop.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 struct Server {
@@ -77,29 +93,32 @@ struct Server {
 }
 
 impl Server {
-    async fn run(self, listener: TcpListener, grace: Duration) -> std::io::Result<()> {
+    async fn run(self, listeners: Listeners, mut stop: Stop, grace: Duration) {
         let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        let (mut terminate, mut interrupt) = (
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::interrupt())?,
-        );
         loop {
             let accepted = tokio::select! {
                 biased;
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-                accepted = accept(&listener, &slots) => accepted,
+                () = stop.asked() => break,
+                accepted = accept(&listeners, &slots) => accepted,
             };
             if let Some((stream, slot)) = accepted {
                 self.spawn(stream, slot);
             }
         }
-        drop(listener);
+        drop(listeners);
+        self.finish(stop, grace).await;
+    }
+
+    /// Waits for the requests under way, but not for longer than `grace`, nor when asked to stop a second time.
+    async fn finish(self, mut stop: Stop, grace: Duration) {
         tracing::info!("stopping; requests under way are finished");
-        if timeout(grace, self.graceful.shutdown()).await.is_err() {
-            tracing::warn!("some requests were cut off: they took longer than the grace period");
+        let finished = tokio::select! {
+            finished = timeout(grace, self.graceful.shutdown()) => finished.is_ok(),
+            () = stop.asked() => false,
+        };
+        if !finished {
+            tracing::warn!("requests that were not finished in time are cut off");
         }
-        Ok(())
     }
 
     /// The slot goes when the connection does.
@@ -121,16 +140,18 @@ impl Server {
 }
 
 async fn accept(
-    listener: &TcpListener,
+    listeners: &Listeners,
     slots: &Arc<Semaphore>,
 ) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, _)) => {
+    match listeners.accept().await {
+        Ok(stream) => {
             // Answers are small: waiting to fill a packet would only delay them.
             let _ = stream.set_nodelay(true);
             Some((stream, slot))
         }
+        // The client left while it waited in the queue.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => None,
         Err(error) => {
             tracing::warn!(%error, "a connection could not be accepted");
             sleep(BACK_OFF).await;
@@ -146,7 +167,9 @@ where
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(MAX_HEADERS);
+        .max_buf_size(MAX_HEADERS)
+        // Head and body are short: one copied buffer costs the kernel less than a list of two.
+        .writev(false);
     let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "a connection ended early");

@@ -79,7 +79,7 @@ macro_rules! settings {
 }
 
 settings! {
-    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8000]
+    /// Address and port to listen on; localhost is 127.0.0.1 and [::1], port 0 a free one [default: localhost:8000]
     #[arg(long, global = true, env = "LOCKJAR_LISTEN", value_name = "ADDRESS")]
     listen: String,
     /// The address that people open [default: http://localhost:PORT, or https with TLS]
@@ -105,36 +105,47 @@ settings! {
     service: String,
     /// The cookie's name [default: __Host-Http-session; lockjar_PORT on http]
     #[arg(long, global = true, env = "LOCKJAR_COOKIE_NAME", value_name = "NAME")]
+    #[serde(rename = "cookie.name")]
     cookie_name: String,
     /// A fixed Max-Age for the cookie [default: as long as a remembered session; none otherwise]
     #[arg(long, global = true, env = "LOCKJAR_COOKIE_MAX_AGE", value_name = "DURATION")]
+    #[serde(rename = "cookie.max_age")]
     cookie_max_age: Span,
     /// The cookie's Path [default: /]
     #[arg(long, global = true, env = "LOCKJAR_COOKIE_PATH", value_name = "PATH")]
+    #[serde(rename = "cookie.path")]
     cookie_path: String,
     /// Share the cookie with this domain and all below it [default: the public host alone]
     #[arg(long, global = true, env = "LOCKJAR_COOKIE_DOMAIN", value_name = "DOMAIN")]
+    #[serde(rename = "cookie.domain")]
     cookie_domain: String,
     /// The cookie's SameSite [default: lax]
     #[arg(long, global = true, env = "LOCKJAR_COOKIE_SAME_SITE")]
+    #[serde(rename = "cookie.same_site")]
     cookie_same_site: SameSiteSetting,
     /// One cookie for each site that embeds this one (CHIPS) [default: false]
     #[arg(long, global = true, env = "LOCKJAR_COOKIE_PARTITIONED", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[serde(rename = "cookie.partitioned")]
     cookie_partitioned: bool,
     /// A session ends when it was not used for this long [default: 7d]
     #[arg(long, global = true, env = "LOCKJAR_SESSION_IDLE", value_name = "DURATION")]
+    #[serde(rename = "session.idle")]
     session_idle: Span,
     /// A remembered session ends this long after log-in [default: 30d]
     #[arg(long, global = true, env = "LOCKJAR_SESSION_ABSOLUTE", value_name = "DURATION")]
+    #[serde(rename = "session.absolute")]
     session_absolute: Span,
     /// A session that is not remembered ends this long after log-in [default: 12h]
     #[arg(long, global = true, env = "LOCKJAR_SESSION_BROWSER", value_name = "DURATION")]
+    #[serde(rename = "session.browser")]
     session_browser: Span,
     /// Sessions that an account may have at once [default: 100]
     #[arg(long, global = true, env = "LOCKJAR_SESSION_PER_USER", value_name = "COUNT")]
+    #[serde(rename = "session.per_user")]
     session_per_user: u32,
     /// The fewest characters of a new password [default: 15]
     #[arg(long, global = true, env = "LOCKJAR_PASSWORD_MIN_LENGTH", value_name = "COUNT")]
+    #[serde(rename = "password.min_length")]
     password_min_length: usize,
     /// Other origins whose pages may change state here, separated by commas [default: none]
     #[arg(long, global = true, env = "LOCKJAR_TRUSTED_ORIGINS", value_name = "URLS", value_delimiter = ',')]

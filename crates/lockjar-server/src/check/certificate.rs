@@ -19,7 +19,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
         return Vec::new();
     };
     if let Err(error) = tls::acceptor(cert, key) {
-        return vec![Finding::new(
+        return vec![Finding::serious(
             "L030",
             error.to_string(),
             "Give a PEM chain and the key that belongs to it",
@@ -50,7 +50,7 @@ fn expiry(path: &Path, certificate: &CertificateDer<'_>) -> Option<Finding> {
         .time_to_expiration()
         .map(|left| left.whole_days())
     {
-        None => Some(Finding::new(
+        None => Some(Finding::serious(
             "L031",
             format!(
                 "the certificate {} is not valid now (it ends {until})",
@@ -58,7 +58,7 @@ fn expiry(path: &Path, certificate: &CertificateDer<'_>) -> Option<Finding> {
             ),
             "Renew it; browsers refuse it",
         )),
-        Some(days) if days < SOON_DAYS => Some(Finding::new(
+        Some(days) if days < SOON_DAYS => Some(Finding::slight(
             "L032",
             format!(
                 "the certificate {} ends in {days} days ({until})",
@@ -77,7 +77,7 @@ fn name(path: &Path, certificate: &CertificateDer<'_>, host: &str) -> Option<Fin
     rustls::client::verify_server_name(&parsed, &server)
         .err()
         .map(|_| {
-            Finding::new(
+            Finding::serious(
                 "L033",
                 format!("the certificate {} is not for {host}", path.display()),
                 "Get one for the host of the public URL",

@@ -64,7 +64,7 @@ fn exposed(
         "{} {why}, and others on this machine may {verb} it (mode {mode:o})",
         path.display()
     );
-    (mode & bits != 0).then(|| Finding::new(number, what, mend))
+    (mode & bits != 0).then(|| Finding::serious(number, what, mend))
 }
 
 #[cfg(test)]

@@ -10,31 +10,57 @@ use std::process::ExitCode;
 
 use crate::Outcome;
 use crate::config::Config;
+use crate::output::say;
 
 /// Something to change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     /// Stable.
     number: &'static str,
+    weight: Weight,
     /// One sentence: what is wrong.
     what: String,
     /// One sentence: what to change.
     mend: &'static str,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Weight {
+    /// Somebody may get at what is not theirs, or it does not work.
+    Serious,
+    /// One of several defences is missing.
+    Slight,
+}
+
 impl Finding {
-    fn new(number: &'static str, what: impl Into<String>, mend: &'static str) -> Self {
+    fn serious(number: &'static str, what: impl Into<String>, mend: &'static str) -> Self {
         Self {
             number,
+            weight: Weight::Serious,
             what: what.into(),
             mend,
+        }
+    }
+
+    fn slight(number: &'static str, what: impl Into<String>, mend: &'static str) -> Self {
+        Self {
+            weight: Weight::Slight,
+            ..Self::serious(number, what, mend)
         }
     }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}  {}.\n      {}.", self.number, self.what, self.mend)
+        let weight = match self.weight {
+            Weight::Serious => "serious",
+            Weight::Slight => "slight",
+        };
+        write!(
+            f,
+            "{} {weight}: {}.\n     {}.",
+            self.number, self.what, self.mend
+        )
     }
 }
 
@@ -48,11 +74,14 @@ pub(crate) async fn check(config: &Config, url: Option<&str>) -> Outcome {
         findings.extend(tokio::task::spawn_blocking(move || probe::findings(&url)).await?);
     }
     for finding in &findings {
-        println!("{finding}");
+        say(finding)?;
+    }
+    if url.is_some() {
+        say("not seen: the cookie's flags, since this check has no account to log in with")?;
     }
     match findings.len() {
-        0 => println!("nothing found"),
-        count => println!("{count} found"),
+        0 => say("nothing found")?,
+        count => say(format_args!("{count} found"))?,
     }
     Ok(if findings.is_empty() {
         ExitCode::SUCCESS

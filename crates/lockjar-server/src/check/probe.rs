@@ -26,7 +26,7 @@ pub(super) fn findings(url: &str) -> Vec<Finding> {
         Ok(page) => page,
         Err(error) => {
             let what = format!("{url} did not answer: {error}");
-            return vec![Finding::new(
+            return vec![Finding::serious(
                 "L050",
                 what,
                 "Start the server, or give the address that people open",
@@ -39,14 +39,14 @@ pub(super) fn findings(url: &str) -> Vec<Finding> {
         .header("Origin", ELSEWHERE)
         .send_form([("username", "x")]);
     if !is(&forged, 403) {
-        findings.push(Finding::new(
+        findings.push(Finding::serious(
             "L055",
             format!("a log-in from {ELSEWHERE} was not refused"),
             "Pass the Origin and Sec-Fetch-Site headers through the proxy unchanged, and mount everything",
         ));
     }
     if !is(&agent.get(format!("{url}/protected")).call(), 401) {
-        findings.push(Finding::new(
+        findings.push(Finding::serious(
             "L056",
             "GET /protected without a cookie was not answered with 401",
             "See that the proxy adds no cookie and caches no answer",
@@ -71,7 +71,7 @@ fn headers(headers: &HeaderMap, https: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut expect = |holds: bool, number, what: &str| {
         if !holds {
-            findings.push(Finding::new(
+            findings.push(Finding::slight(
                 number,
                 what,
                 "Pass the server's headers through the proxy unchanged",
@@ -104,6 +104,8 @@ fn headers(headers: &HeaderMap, https: bool) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+
     use super::*;
 
     fn numbers(lines: &[(&'static str, &'static str)], https: bool) -> Vec<&'static str> {
@@ -142,6 +144,30 @@ mod tests {
             good[3],
         ];
         assert_eq!(numbers(&inline, true), ["L052"]);
+    }
+
+    /// Answers everything with an empty 200, as a proxy that swallowed the guard and the headers would.
+    fn indifferent_site() -> String {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).unwrap();
+                let _ = stream.write_all(
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+                );
+            }
+        });
+        url
+    }
+
+    #[test]
+    fn a_site_without_guard_and_headers_is_found() {
+        let found = findings(&indifferent_site());
+        let numbers: Vec<_> = found.iter().map(|finding| finding.number).collect();
+        assert_eq!(numbers, ["L052", "L053", "L054", "L055", "L056"]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
         .and_then(|url| PublicUrl::parse(&url));
     let mut findings = match &public {
         Ok(public) => [address(config, public), cookie(config, public)].concat(),
-        Err(error) => vec![Finding::new(
+        Err(error) => vec![Finding::serious(
             "L002",
             error.to_string(),
             "Change the setting; the server refuses to start with it",
@@ -37,14 +37,14 @@ fn address(config: &Config, public: &PublicUrl) -> Vec<Finding> {
     let plain = config.tls.is_none();
     let mut findings = Vec::new();
     if !public.is_https() && !public.is_loopback() {
-        findings.push(Finding::new(
+        findings.push(Finding::serious(
             "L001",
             format!("the public URL {public} is plain http, so everyone on the way can read the cookie"),
             "Use https: give --tls-cert and --tls-key, or put a proxy with TLS in front and name its address",
         ));
     }
     if open && plain && !public.is_https() {
-        findings.push(Finding::new(
+        findings.push(Finding::serious(
             "L003",
             format!(
                 "{} listens beyond this machine without TLS",
@@ -54,7 +54,7 @@ fn address(config: &Config, public: &PublicUrl) -> Vec<Finding> {
         ));
     }
     if open && public.is_loopback() {
-        findings.push(Finding::new(
+        findings.push(Finding::slight(
             "L004",
             format!(
                 "{} listens beyond this machine, but the public URL {public} is this machine alone",
@@ -71,7 +71,7 @@ fn cookie(config: &Config, public: &PublicUrl) -> Vec<Finding> {
     let policy = match CookiePolicy::new(public, &settings) {
         Ok(policy) => policy,
         Err(error) => {
-            return vec![Finding::new(
+            return vec![Finding::serious(
                 "L002",
                 error.to_string(),
                 "Change the setting; the server refuses to start with it",
@@ -83,34 +83,34 @@ fn cookie(config: &Config, public: &PublicUrl) -> Vec<Finding> {
         && settings.domain.is_none()
         && !policy.name().to_ascii_lowercase().starts_with("__host-")
     {
-        findings.push(Finding::new(
+        findings.push(Finding::serious(
             "L010",
             format!(
                 "the cookie's name {:?} lets sibling hosts and plain http plant it",
                 policy.name()
             ),
-            "Leave cookie_name out, or begin it with __Host-",
+            "Leave cookie.name out, or begin it with __Host-",
         ));
     }
     if let Some(domain) = &settings.domain {
-        findings.push(Finding::new(
+        findings.push(Finding::slight(
             "L011",
             format!("every host below {domain} receives the session cookie and may set it"),
-            "Leave cookie_domain out unless all of these hosts are yours and equally safe",
+            "Leave cookie.domain out unless all of these hosts are yours and equally safe",
         ));
     }
     if settings.same_site == SameSite::None {
-        findings.push(Finding::new(
+        findings.push(Finding::slight(
             "L012",
             "the cookie is sent with requests from every other site (SameSite=None)",
             "Use lax unless other sites have to embed this one",
         ));
     }
     if settings.max_age.is_some_and(|age| age > LONGEST) || config.limits().absolute > LONGEST {
-        findings.push(Finding::new(
+        findings.push(Finding::slight(
             "L013",
             "sessions last longer than the 30 days after which NIST SP 800-63B-4 asks for the password again",
-            "Shorten cookie_max_age and session_absolute",
+            "Shorten cookie.max_age and session.absolute",
         ));
     }
     findings
@@ -119,7 +119,7 @@ fn cookie(config: &Config, public: &PublicUrl) -> Vec<Finding> {
 fn debugging(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
     if matches!(config.log_level(), LogLevel::Debug | LogLevel::Trace) {
-        findings.push(Finding::new(
+        findings.push(Finding::slight(
             "L040",
             "the log level is for debugging, which costs speed and logs every request",
             "Use info",
@@ -127,10 +127,10 @@ fn debugging(config: &Config) -> Vec<Finding> {
     }
     let shortest = config.password_policy().shortest();
     if shortest < 15 {
-        findings.push(Finding::new(
+        findings.push(Finding::slight(
             "L041",
             format!("passwords of {shortest} characters are accepted, where NIST SP 800-63B-4 asks for 15"),
-            "Leave password_min_length out",
+            "Leave password.min_length out",
         ));
     }
     for origin in config
@@ -138,14 +138,14 @@ fn debugging(config: &Config) -> Vec<Finding> {
         .iter()
         .filter(|origin| origin.starts_with("http://"))
     {
-        findings.push(Finding::new(
+        findings.push(Finding::serious(
             "L042",
             format!("the trusted origin {origin} is plain http, so whoever is on the way can act from it"),
             "Trust origins with https alone",
         ));
     }
     if config.insecure_plain_http() {
-        findings.push(Finding::new(
+        findings.push(Finding::serious(
             "L043",
             "insecure_plain_http is on",
             "Serve https and turn it off",
@@ -187,13 +187,13 @@ mod tests {
             ("public_url = \"nonsense\"".to_owned(), "L002"),
             ("listen = \"0.0.0.0:8000\"".to_owned(), "L003"),
             ("listen = \"[::]:8000\"".to_owned(), "L004"),
-            (format!("{https}cookie_name = \"session\""), "L010"),
-            (format!("{https}cookie_domain = \"example.com\""), "L011"),
-            (format!("{https}cookie_same_site = \"none\""), "L012"),
-            (format!("{https}cookie_max_age = \"31d\""), "L013"),
-            (format!("{https}session_absolute = \"31d\""), "L013"),
+            (format!("{https}cookie.name = \"session\""), "L010"),
+            (format!("{https}cookie.domain = \"example.com\""), "L011"),
+            (format!("{https}cookie.same_site = \"none\""), "L012"),
+            (format!("{https}cookie.max_age = \"31d\""), "L013"),
+            (format!("{https}session.absolute = \"31d\""), "L013"),
             ("log_level = \"debug\"".to_owned(), "L040"),
-            ("password_min_length = 8".to_owned(), "L041"),
+            ("password.min_length = 8".to_owned(), "L041"),
             (
                 format!("{https}trusted_origins = [\"http://a.example\"]"),
                 "L042",

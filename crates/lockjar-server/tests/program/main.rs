@@ -6,4 +6,5 @@ mod command_line;
 mod durability;
 mod faults;
 mod logs;
+mod serving;
 mod support;

@@ -56,10 +56,18 @@ impl Place {
         self.start(self.command(), arguments)
     }
 
-    pub(crate) fn start(&self, mut command: Command, arguments: &[&str]) -> Server {
+    pub(crate) fn start(&self, command: Command, arguments: &[&str]) -> Server {
+        self.launch(command, "127.0.0.1:0", arguments)
+    }
+
+    pub(crate) fn start_on(&self, address: &str, arguments: &[&str]) -> Server {
+        self.launch(self.command(), address, arguments)
+    }
+
+    fn launch(&self, mut command: Command, address: &str, arguments: &[&str]) -> Server {
         let log = File::create(self.path().join("log")).unwrap();
         let mut child = command
-            .args(["--listen", "127.0.0.1:0"])
+            .args(["--listen", address])
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(log)
@@ -190,6 +198,10 @@ impl Server {
                 .unwrap()
                 .success()
         );
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     pub(crate) fn wait(&mut self) -> ExitStatus {

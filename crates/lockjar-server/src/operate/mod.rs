@@ -1,0 +1,48 @@
+//! The operator's commands. Each opens the database beside the server, which learns of every change within a second.
+
+mod backup;
+mod password;
+mod session;
+mod user;
+
+pub(crate) use backup::backup;
+pub(crate) use session::session;
+pub(crate) use user::user;
+
+use lockjar::{Auth, ConfigError, Error, User};
+
+use crate::config::Config;
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+async fn open(config: &Config) -> Result<Auth> {
+    let builder = config.builder(config.listen_port())?;
+    Ok(builder.open(config.database()).await?)
+}
+
+async fn open_existing(config: &Config) -> Result<Auth> {
+    must_exist(config)?;
+    open(config).await
+}
+
+/// A command that looks for a database must not make one.
+fn must_exist(config: &Config) -> std::result::Result<(), ConfigError> {
+    let path = config.database_file();
+    if path.exists() {
+        return Ok(());
+    }
+    Err(ConfigError::new(format!(
+        "there is no database at {}: name it with --database, or serve first",
+        path.display()
+    )))
+}
+
+async fn find(auth: &Auth, name: &str) -> Result<User> {
+    match auth.operator().user(name).await {
+        Err(Error::NotFound) => Err(ConfigError::new(format!(
+            "there is no account {name:?}; see `lockjar user list`"
+        ))
+        .into()),
+        other => Ok(other?),
+    }
+}
