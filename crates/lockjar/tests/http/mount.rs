@@ -8,7 +8,8 @@ use http::HeaderName;
 use lockjar::web::Mounted;
 use lockjar::{Auth, CurrentUser};
 
-use super::support::{Site, request};
+use super::support::{Answer, Site, request};
+use super::wire;
 
 async fn hello(user: CurrentUser) -> String {
     format!("Hello, {}", user.username)
@@ -141,4 +142,81 @@ async fn a_handler_that_panics_is_answered_500_and_the_site_lives() {
 #[tokio::test]
 async fn a_handler_is_tested_without_a_store() {
     assert_eq!(hello(CurrentUser::for_test("alice")).await, "Hello, alice");
+}
+
+/// Over one connection, since it is the connection that a panic would take along.
+#[tokio::test]
+async fn after_a_panic_the_next_request_on_the_same_connection_is_answered() {
+    async fn broken(_: CurrentUser) -> String {
+        tokio::task::yield_now().await;
+        panic!("on purpose")
+    }
+    let site = mounted(|auth| auth.mount(Router::new().route("/broken", get(broken)))).await;
+    let cookie = site.register("alice").await;
+    let address = wire::serve(&site).await;
+    let get = |path: &str, more: &str| {
+        format!("GET {path} HTTP/1.1\r\nHost: x\r\nCookie: {cookie}\r\n{more}\r\n")
+    };
+    let requests = get("/broken", "") + &get("/me", "Connection: close\r\n");
+    let answers = wire::send(address, requests.as_bytes()).await;
+    assert_eq!(wire::statuses(&answers), [500, 200], "{answers}");
+    assert!(!answers.contains("on purpose"));
+    let private = answers.matches("cache-control: private, no-store").count();
+    assert_eq!(private, 2, "it had asked who is there: {answers}");
+}
+
+#[tokio::test]
+async fn an_optional_user_is_none_only_where_nobody_is_logged_in() {
+    let site = mounted(|auth| auth.mount(Router::new().route("/maybe", get(maybe)))).await;
+    let (alice, bob) = (site.register("alice").await, site.register("bob").await);
+    assert_eq!(
+        site.get("/maybe", "lockjar_8000=x").await.text,
+        "a stranger"
+    );
+    let both = site.get("/maybe", &format!("{alice}; {bob}")).await;
+    assert_eq!(
+        both.code(),
+        "duplicate_cookie",
+        "two are not one, and not nobody either"
+    );
+    site.post("/logout", &alice, &[]).await;
+    assert_eq!(site.get("/maybe", &alice).await.text, "a stranger");
+}
+
+#[tokio::test]
+async fn an_apps_own_missing_pages_are_its_own() {
+    let site = mounted(|auth| {
+        let app = Router::new()
+            .route("/hello", get(hello))
+            .method_not_allowed_fallback(lockjar::web::method_not_allowed)
+            .fallback(lockjar::web::not_found);
+        auth.mount(app)
+    })
+    .await;
+    let shape = |answer: &Answer| (answer.status.as_u16(), answer.code());
+    let missing = site.get("/nowhere", "").await;
+    assert_eq!(shape(&missing), (404, "not_found".to_owned()));
+    let method = site.post("/hello", "", &[]).await;
+    assert_eq!(shape(&method), (405, "method_not_allowed".to_owned()));
+    assert_eq!(method.header("allow"), "GET,HEAD");
+    let ours = site.get("/logout", "").await;
+    assert_eq!(
+        (shape(&ours), ours.header("allow")),
+        ((405, "method_not_allowed".to_owned()), "POST")
+    );
+}
+
+/// Each mounts its own router over one `Auth`; a session is known in both.
+#[tokio::test]
+async fn one_auth_may_be_mounted_twice() {
+    let site = mounted(|auth| auth.mount(Router::new().route("/hello", get(hello)))).await;
+    let second = site.auth.mount(Router::new().route("/maybe", get(maybe)));
+    let cookie = site.register("alice").await;
+    let ask = || request("GET", "/maybe", &[("cookie", &cookie)], "");
+    assert_eq!(
+        Answer::from_router(second.clone(), ask()).await.text,
+        "alice"
+    );
+    site.post("/logout", &cookie, &[]).await;
+    assert_eq!(Answer::from_router(second, ask()).await.text, "a stranger");
 }

@@ -1,4 +1,6 @@
-use super::support::Site;
+use serde_json::Value;
+
+use super::support::{Site, request};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/openapi.json");
 
@@ -66,4 +68,67 @@ async fn swagger_ui_comes_from_the_binary_under_a_strict_policy() {
     assert_eq!(site.get("/docs/swagger-ui-bundle.js", "").await.status, 200);
     assert_eq!(site.get("/docs/../Cargo.toml", "").await.status, 404);
     assert_eq!(site.get("/docs/nothing.js", "").await.status, 404);
+}
+
+/// The operations of the document: method, path, and the statuses that it names.
+fn operations(document: &Value) -> Vec<(String, String, Vec<String>)> {
+    let paths = document["paths"].as_object().unwrap();
+    let each = paths.iter().flat_map(|(path, methods)| {
+        methods
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(move |(method, operation)| {
+                let statuses = operation["responses"].as_object().unwrap().keys();
+                (
+                    method.to_uppercase(),
+                    path.clone(),
+                    statuses.cloned().collect(),
+                )
+            })
+    });
+    each.collect()
+}
+
+#[tokio::test]
+async fn every_operation_answers_as_the_document_says() {
+    let site = Site::new().await;
+    let document = site.get("/openapi.json", "").await.json();
+    let operations = operations(&document);
+    assert_eq!(operations.len(), 13);
+    let foreign = [("origin", "https://evil.example")];
+    for (method, path, statuses) in operations {
+        let path = path.replace("{id}", "x");
+        let cookie = site
+            .register(&format!("u{}{}", method.len(), path.replace('/', "-")))
+            .await;
+        for headers in [
+            &[][..],
+            &[("cookie", cookie.as_str())],
+            &[("accept", "text/html")],
+            &foreign,
+        ] {
+            let answer = site.ask(request(&method, &path, headers, "")).await;
+            let status = answer.status.as_u16().to_string();
+            assert!(
+                statuses.contains(&status) || (method == "DELETE" && status == "303"),
+                "{method} {path} {headers:?}: {status} is not in {statuses:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_schema_that_is_answered_has_a_field_for_a_secret() {
+    let document: Value = serde_json::from_str(&lockjar::web::openapi_json()).unwrap();
+    let answered = ["Done", "Refused", "Me", "SessionList", "SessionInfo"];
+    for name in answered {
+        let fields = document["components"]["schemas"][name]["properties"].as_object();
+        let fields = fields.unwrap_or_else(|| panic!("{name} is described"));
+        for field in fields.keys() {
+            for word in ["password", "secret", "hash", "token"] {
+                assert!(!field.contains(word), "{name}.{field}");
+            }
+        }
+    }
 }
