@@ -1,5 +1,8 @@
 //! Whatever is sent to whichever route, no answer is a fault, and a refusal has written nothing.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use axum::body::Body;
 use http::{HeaderName, HeaderValue, Request};
 use proptest::prelude::*;
@@ -149,10 +152,11 @@ fn sent() -> impl Strategy<Value = Sent> {
     )
 }
 
-/// A session that a log-out in an earlier case has not ended.
-async fn live_cookie(site: &Site, cookie: &mut String) {
-    if !site.is_in(cookie).await {
-        *cookie = site.log_in("alice").await;
+/// The cookie, or another where a log-out in an earlier case has ended its session.
+async fn live_cookie(site: &Site, cookie: String) -> String {
+    match site.is_in(&cookie).await {
+        true => cookie,
+        false => site.log_in("alice").await,
     }
 }
 
@@ -174,18 +178,19 @@ fn is_in_one_shape(answer: &Answer) -> bool {
 fn nothing_that_can_be_sent_is_a_fault_and_a_refusal_writes_nothing() {
     let runtime = Runtime::new().unwrap();
     let site = runtime.block_on(Site::new());
-    let cookie = std::cell::RefCell::new(runtime.block_on(site.register("alice")));
+    let cookie = RefCell::new(runtime.block_on(site.register("alice")));
     let config = ProptestConfig {
         cases: 800,
         failure_persistence: None,
         ..ProptestConfig::default()
     };
-    let seen = std::cell::RefCell::new(std::collections::BTreeMap::<u16, u32>::new());
+    let seen = RefCell::new(BTreeMap::<u16, u32>::new());
     let check = |sent: Sent| {
         let (answer, before, after) = runtime.block_on(async {
-            let mut cookie = cookie.borrow_mut();
-            live_cookie(&site, &mut cookie).await;
-            let Some(request) = sent.request(&cookie) else {
+            let live = live_cookie(&site, cookie.take()).await;
+            let request = sent.request(&live);
+            cookie.replace(live);
+            let Some(request) = request else {
                 return Err(TestCaseError::reject("no request"));
             };
             let before = site.written().await;
