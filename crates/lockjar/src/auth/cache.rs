@@ -3,6 +3,9 @@
 //! A request in flight must not bring a revoked session back: it may have read the row before the revocation and store
 //! it here after. So whoever fills notes the shard's *generation* before reading the store and inserts only if it is
 //! unchanged; every revocation raises it, whether the session was cached or not.
+//!
+//! A revocation of all of a user's sessions names the user alone. What is still cached of them bears an older epoch, and
+//! never fits the user who is read again later.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +15,7 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter};
 
 use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
-use crate::store::LiveSession;
+use crate::store::{Epoch, LiveSession};
 use crate::token::HashedSecret;
 use crate::user::User;
 
@@ -23,7 +26,8 @@ const SHARDS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Cached {
     pub(crate) id: SessionId,
-    pub(crate) user: UserId,
+    user: UserId,
+    epoch: Epoch,
     pub(crate) secret: HashedSecret,
     pub(crate) expires_at: Timestamp,
     last_seen_at: AtomicI64,
@@ -34,6 +38,7 @@ impl Cached {
         Self {
             id: live.session.id,
             user: live.session.user,
+            epoch: live.epoch,
             secret: live.secret,
             expires_at: live.session.expires_at,
             last_seen_at: AtomicI64::new(live.session.last_seen_at.as_millis()),
@@ -58,7 +63,7 @@ struct Shard {
     sessions: Bounded<SessionId, Arc<Cached>>,
 }
 
-type Users = Bounded<UserId, Arc<User>>;
+type Users = Bounded<UserId, (Epoch, Arc<User>)>;
 type Bounded<K, V> = Cache<K, V, UnitWeighter, DefaultHashBuilder>;
 
 /// The right to insert what is about to be read, as long as nothing is revoked meanwhile.
@@ -93,14 +98,12 @@ impl SessionCache {
         }
     }
 
-    /// The session and its user, if both are known.
+    /// The session and its user, if both are known and of one epoch.
     pub(crate) fn recall(&self, id: SessionId) -> Option<(Arc<Cached>, Arc<User>)> {
         let session = self.shard(id).sessions.get(&id).map(Arc::clone)?;
-        let user = self
-            .user_shard(session.user)
-            .get(&session.user)
-            .map(Arc::clone)?;
-        Some((session, user))
+        let users = self.user_shard(session.user);
+        let (epoch, user) = users.get(&session.user)?;
+        (*epoch == session.epoch).then(|| (Arc::clone(&session), Arc::clone(user)))
     }
 
     /// To be taken before the store is read.
@@ -116,7 +119,8 @@ impl SessionCache {
     pub(crate) fn fill(&self, ticket: &Ticket, session: Arc<Cached>, user: Arc<User>) {
         let mut shard = self.shard(ticket.session);
         if shard.generation == ticket.generation || self.is_unguarded() {
-            self.user_shard(session.user).insert(session.user, user);
+            self.user_shard(session.user)
+                .insert(session.user, (session.epoch, user));
             shard.sessions.insert(ticket.session, session);
         }
     }
@@ -222,6 +226,7 @@ mod tests {
         };
         LiveSession {
             session,
+            epoch: 0,
             secret: token.hash(),
             user,
         }

@@ -7,7 +7,7 @@ use super::{Auth, Client, SignedIn};
 use crate::current::CurrentUser;
 use crate::error::{Error, Problem};
 use crate::password::{Password, Verdict};
-use crate::store::{By, Credentials, Outcome, PasswordChange};
+use crate::store::{By, Credentials, PasswordChange};
 
 impl Auth {
     /// Changes the password of the user, who proves to know the current one. All of the user's sessions and log-ins
@@ -69,16 +69,12 @@ impl Auth {
             .ok_or(Error::NotAuthenticated)
     }
 
-    /// Commits, then forgets the user here, then answers.
     pub(super) async fn set_password(&self, change: PasswordChange) -> Result<(), Error> {
-        let auth = self.clone();
-        Self::to_the_end(async move {
-            let outcome = auth.inner.store.set_password(&change).await?;
-            if matches!(outcome, Outcome::Done(_)) {
-                auth.inner.cache.forget_user(change.user);
-            }
-            auth.settle(outcome, Error::NotAuthenticated)
-        })
+        let (auth, user) = (self.clone(), change.user);
+        self.change_account(
+            user,
+            async move { auth.inner.store.set_password(&change).await },
+        )
         .await
     }
 }

@@ -64,9 +64,10 @@ impl<'a> Operator<'a> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn disable(&self, user: UserId) -> Result<(), Error> {
-        let now = self.auth.inner.clock.now();
-        let outcome = self.auth.inner.store.set_disabled(user, true, now).await?;
-        self.auth.settle_user(user, Which::All, outcome)
+        let auth = self.auth.clone();
+        let now = auth.inner.clock.now();
+        let change = async move { auth.inner.store.set_disabled(user, true, now).await };
+        self.auth.change_account(user, change).await
     }
 
     /// Lets an account log in again. Its old sessions stay ended.
@@ -74,9 +75,10 @@ impl<'a> Operator<'a> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn enable(&self, user: UserId) -> Result<(), Error> {
-        let now = self.auth.inner.clock.now();
-        let outcome = self.auth.inner.store.set_disabled(user, false, now).await?;
-        self.auth.settle_user(user, Which::All, outcome)
+        let auth = self.auth.clone();
+        let now = auth.inner.clock.now();
+        let change = async move { auth.inner.store.set_disabled(user, false, now).await };
+        self.auth.change_account(user, change).await
     }
 
     /// Deletes an account with its sessions.
@@ -84,13 +86,10 @@ impl<'a> Operator<'a> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn delete(&self, user: UserId) -> Result<(), Error> {
-        let outcome = self
-            .auth
-            .inner
-            .store
-            .delete(user, self.auth.inner.clock.now())
-            .await?;
-        self.auth.settle_user(user, Which::All, outcome)
+        let auth = self.auth.clone();
+        let now = auth.inner.clock.now();
+        let change = async move { auth.inner.store.delete(user, now).await };
+        self.auth.change_account(user, change).await
     }
 
     /// Sets a password without knowing the old one. All of the user's sessions end.
@@ -135,7 +134,9 @@ impl<'a> Operator<'a> {
             .owner(session)
             .await?
             .ok_or(Error::NotFound)?;
-        self.end(owner, Which::One(session)).await
+        self.auth
+            .end_sessions(owner, Which::One(session), By::Operator)
+            .await
     }
 
     /// Ends all of a user's sessions and every log-in under way.
@@ -143,35 +144,23 @@ impl<'a> Operator<'a> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn revoke_all(&self, user: UserId) -> Result<(), Error> {
-        self.end(user, Which::All).await
-    }
-
-    async fn end(&self, user: UserId, which: Which) -> Result<(), Error> {
-        let now = self.auth.inner.clock.now();
-        let outcome = self
-            .auth
-            .inner
-            .store
-            .end(user, which, By::Operator, now)
-            .await?;
-        self.auth.settle_user(user, which, outcome)
+        self.auth.end_sessions(user, Which::All, By::Operator).await
     }
 }
 
 impl Auth {
-    /// Forgets what a change has ended: one session, or whatever is known of the user.
-    pub(super) fn settle_user(
+    /// Runs a change to its end and forgets the user here, whatever the store answered.
+    pub(super) async fn change_account(
         &self,
         user: UserId,
-        which: Which,
-        outcome: Outcome,
+        change: impl Future<Output = crate::store::Result<Outcome>> + Send + 'static,
     ) -> Result<(), Error> {
-        if matches!(
-            (&outcome, which),
-            (Outcome::Done(_), Which::All | Which::AllBut(_))
-        ) {
-            self.inner.cache.forget_user(user);
-        }
-        self.settle(outcome, Error::NotAuthenticated)
+        let auth = self.clone();
+        Self::to_the_end(async move {
+            let outcome = change.await;
+            auth.inner.cache.forget_user(user);
+            auth.settle(outcome?, Error::NotAuthenticated)
+        })
+        .await
     }
 }

@@ -3,7 +3,7 @@
 use super::Auth;
 use crate::current::CurrentUser;
 use crate::error::Error;
-use crate::id::SessionId;
+use crate::id::{SessionId, UserId};
 use crate::session::Session;
 use crate::store::{By, Which};
 
@@ -57,17 +57,33 @@ impl Auth {
     }
 
     async fn end(&self, user: &CurrentUser, which: Which) -> Result<(), Error> {
-        let (auth, id, by) = (self.clone(), user.id, By::Session(user.session()));
-        Self::to_the_end(async move {
-            let outcome = auth
-                .inner
-                .store
-                .end(id, which, by, auth.inner.clock.now())
-                .await?;
-            auth.settle_user(id, which, outcome)
-        })
-        .await?;
+        self.end_sessions(user.id, which, By::Session(user.session()))
+            .await?;
         tracing::info!(event = "sessions_ended", user = %user.id, session = %user.session(), ?which, "sessions were ended");
         Ok(())
+    }
+
+    /// Ends sessions in the store, then forgets them here whatever it answered: to forget costs a read, and not to
+    /// forget what ended after all would leave it alive.
+    pub(super) async fn end_sessions(
+        &self,
+        user: UserId,
+        which: Which,
+        by: By,
+    ) -> Result<(), Error> {
+        let auth = self.clone();
+        Self::to_the_end(async move {
+            let inner = &auth.inner;
+            let outcome = inner.store.end(user, which, by, inner.clock.now()).await;
+            match which {
+                Which::One(session) => inner.cache.forget_session(session),
+                Which::AllBut(_) | Which::All => inner.cache.forget_user(user),
+            }
+            if let By::Session(session) = by {
+                inner.cache.forget_session(session);
+            }
+            auth.settle(outcome?, Error::NotAuthenticated)
+        })
+        .await
     }
 }

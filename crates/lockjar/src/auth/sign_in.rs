@@ -104,16 +104,21 @@ impl Auth {
         epoch: Epoch,
         replaces: Option<PlainToken>,
     ) -> Result<(), Error> {
-        let auth = self.clone();
+        let (auth, presented) = (self.clone(), replaces.as_ref().map(PlainToken::id));
         Self::to_the_end(async move {
+            let per_user = auth.inner.limits.per_user;
             let log_in = NewLogIn {
                 new,
                 epoch,
                 replaces,
-                per_user: auth.inner.limits.per_user,
+                per_user,
             };
-            let outcome = auth.inner.store.open(&log_in).await?;
-            auth.settle(outcome, Error::InvalidCredentials)
+            let outcome = auth.inner.store.open(&log_in).await;
+            // Whatever the store answered: see `end_sessions`.
+            presented
+                .into_iter()
+                .for_each(|session| auth.inner.cache.forget_session(session));
+            auth.settle(outcome?, Error::InvalidCredentials)
         })
         .await
     }

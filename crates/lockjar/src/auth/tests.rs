@@ -589,7 +589,8 @@ async fn a_weak_hash_is_renewed_after_a_log_in() {
 async fn a_store_that_cannot_answer_logs_nobody_out() {
     let fixture = Fixture::new().await;
     let (cached, uncached) = (fixture.alice().await, fixture.log_in().await);
-    assert!(fixture.is_in(&cached.token).await);
+    let leaving = fixture.log_in().await;
+    assert!(fixture.is_in(&cached.token).await && fixture.is_in(&leaving.token).await);
     fixture.store.broken.store(true, Ordering::SeqCst);
     assert!(matches!(
         fixture.check(&uncached.token).await,
@@ -600,11 +601,16 @@ async fn a_store_that_cannot_answer_logs_nobody_out() {
         Err(Error::Unavailable(_))
     ));
     assert!(matches!(
-        fixture.auth.sign_out(&cached.user).await,
+        fixture.auth.sign_out(&leaving.user).await,
         Err(Error::Unavailable(_))
     ));
     assert!(matches!(
         fixture.auth.ready().await,
+        Err(Error::Unavailable(_))
+    ));
+    // Whether that log-out happened is not known, so memory does not answer for it.
+    assert!(matches!(
+        fixture.check(&leaving.token).await,
         Err(Error::Unavailable(_))
     ));
     // What is cached is believed for the staleness and not a moment longer.
@@ -647,6 +653,87 @@ async fn what_another_process_ends_is_ended_here_within_the_staleness() {
         .unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(!fixture.is_in(&alice.token).await);
+}
+
+/// The feed names the user and not each session: what was cached of the old ones must not fit the user who is read again.
+#[tokio::test]
+async fn a_later_log_in_does_not_bring_back_what_another_process_ended() {
+    let fixture = Fixture::new().await;
+    let alice = fixture.alice().await;
+    for end in 0..4 {
+        let (stolen, kept) = (fixture.log_in().await.token, fixture.log_in().await.token);
+        assert!(fixture.is_in(&stolen).await && fixture.is_in(&kept).await);
+        let start = fixture.store.beat(None).await.unwrap().cursor;
+        let (store, user, now) = (&fixture.store.sqlite, alice.user.id, fixture.clock.now());
+        match end {
+            0 => drop(
+                store
+                    .end(user, Which::All, By::Operator, now)
+                    .await
+                    .unwrap(),
+            ),
+            1 => drop(
+                store
+                    .end(user, Which::AllBut(kept.id()), By::Operator, now)
+                    .await
+                    .unwrap(),
+            ),
+            2 => {
+                store.set_disabled(user, true, now).await.unwrap();
+                store.set_disabled(user, false, now).await.unwrap();
+            }
+            _ => {
+                let known = store.by_id(user).await.unwrap().unwrap();
+                let change = PasswordChange {
+                    user,
+                    by: By::Operator,
+                    epoch: None,
+                    hash: known.hash,
+                    session: None,
+                    now,
+                };
+                store.set_password(&change).await.unwrap();
+            }
+        }
+        fixture.auth.follow_feed(start).await.unwrap();
+        assert!(fixture.is_in(&fixture.log_in().await.token).await);
+        assert_eq!(
+            fixture.is_in(&kept).await,
+            end == 1,
+            "the one that was kept, in case {end}"
+        );
+        assert!(!fixture.is_in(&stolen).await, "it came back in case {end}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_out_forgets_a_session_whose_row_is_gone_unannounced() {
+    let fixture = Fixture::new().await;
+    fixture.alice().await;
+    for which in ["sign_out", "revoke"] {
+        let (gone, other) = (fixture.log_in().await, fixture.log_in().await);
+        assert!(fixture.is_in(&gone.token).await);
+        let connection = sqlx::SqlitePool::connect(&format!(
+            "sqlite://{}",
+            fixture.store.sqlite.path().display()
+        ))
+        .await
+        .unwrap();
+        let id = gone.token.id();
+        sqlx::query("DELETE FROM sessions WHERE id = ?")
+            .bind(id.as_bytes().as_slice())
+            .execute(&connection)
+            .await
+            .unwrap();
+        match which {
+            "sign_out" => fixture.auth.sign_out(&gone.user).await.unwrap(),
+            _ => assert!(matches!(
+                fixture.auth.revoke(&other.user, id).await,
+                Err(Error::NotFound)
+            )),
+        }
+        assert!(!fixture.is_in(&gone.token).await, "after {which}");
+    }
 }
 
 #[tokio::test]

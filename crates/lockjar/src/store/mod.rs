@@ -66,6 +66,8 @@ pub struct Credentials {
 pub struct LiveSession {
     /// The session.
     pub session: Session,
+    /// The epoch that the session and its user share.
+    pub epoch: Epoch,
     /// The hash that a presented secret must match.
     pub secret: HashedSecret,
     /// Its user.

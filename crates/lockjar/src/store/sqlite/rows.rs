@@ -81,10 +81,12 @@ pub(super) struct LiveRow {
 impl LiveRow {
     pub(super) fn live(self) -> Result<LiveSession> {
         let secret = HashedSecret::from_bytes(bytes(&self.session.secret_hash)?);
+        let Credentials { user, epoch, .. } = self.user.credentials()?;
         Ok(LiveSession {
-            secret,
             session: self.session.session()?,
-            user: self.user.user()?,
+            epoch,
+            secret,
+            user,
         })
     }
 }
