@@ -428,8 +428,11 @@ async fn a_body_that_does_not_arrive_is_408_and_nothing_is_done() {
         "POST /register HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: 500\r\n\r\nusername=alice"
     );
     tokio::time::pause();
+    let began = tokio::time::Instant::now();
     let answer = wire::send(address, slow.as_bytes()).await;
+    let waited = began.elapsed().as_secs();
     tokio::time::resume();
+    assert!((10..20).contains(&waited), "{waited}");
     assert!(
         answer.starts_with("HTTP/1.1 408 ") && answer.contains("body_timeout"),
         "{answer}"
