@@ -21,7 +21,8 @@ pub struct SessionLimits {
     pub browser: Duration,
     /// Sessions a user may have at once; a further log-in ends the oldest. Default 100.
     pub per_user: u32,
-    /// `last_seen_at` is written at most this often for each session. Default 1 minute.
+    /// `last_seen_at` is written at most this often for each session; never less often than a tenth of the idle limit.
+    /// Default 1 minute.
     pub touch_interval: Duration,
 }
 
@@ -53,6 +54,15 @@ impl SessionLimits {
             ));
         }
         Ok(())
+    }
+
+    /// Last uses are noted often enough that a session in use does not count as idle.
+    pub(crate) fn with_fitting_touches(self) -> Self {
+        let touch_interval = self.touch_interval.min(self.idle / 10);
+        Self {
+            touch_interval,
+            ..self
+        }
     }
 
     /// How long a new session may live at the most.
@@ -191,6 +201,22 @@ mod tests {
             }
             .check()
             .is_err()
+        );
+    }
+
+    #[test]
+    fn uses_are_noted_often_enough_for_a_short_idle_limit() {
+        let limits = |idle| SessionLimits {
+            idle: Duration::from_secs(idle),
+            ..SessionLimits::default()
+        };
+        assert_eq!(
+            limits(90).with_fitting_touches().touch_interval,
+            Duration::from_secs(9)
+        );
+        assert_eq!(
+            limits(7 * 24 * 3600).with_fitting_touches().touch_interval,
+            Duration::from_secs(60)
         );
     }
 

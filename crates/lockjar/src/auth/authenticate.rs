@@ -7,11 +7,13 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::Auth;
-use super::cache::Cached;
+use super::cache::{Cached, Ticket};
 use crate::clock::Timestamp;
 use crate::current::CurrentUser;
 use crate::error::{Error, StoreError};
+use crate::id::SessionId;
 use crate::session::is_expired;
+use crate::store::LiveSession;
 use crate::token::PlainToken;
 use crate::user::User;
 
@@ -60,19 +62,7 @@ impl Auth {
 
     async fn look_up(&self, token: &PlainToken) -> Result<CurrentUser, Error> {
         let inner = &self.inner;
-        let read = async {
-            let _turn = inner
-                .reads
-                .acquire()
-                .await
-                .map_err(|_| StoreError::unavailable("the store is closed"))?;
-            // Taken before the read: whatever is revoked from now on keeps this read out of the cache.
-            let ticket = inner.cache.ticket(token.id());
-            Ok::<_, StoreError>((ticket, inner.store.live(token.id()).await?))
-        };
-        let read = timeout(DEADLINE, read).await;
-        let (ticket, live) =
-            read.map_err(|_| StoreError::unavailable("reading a session took too long"))??;
+        let (ticket, live) = self.read(token.id()).await?;
         let now = inner.clock.now();
         let live = live
             .filter(|live| {
@@ -84,6 +74,20 @@ impl Auth {
             .cache
             .fill(&ticket, Arc::clone(&session), Arc::clone(&user));
         Ok(self.seen(&session, user, now))
+    }
+
+    /// One of a bounded number of reads, with a deadline.
+    async fn read(&self, session: SessionId) -> Result<(Ticket, Option<LiveSession>), Error> {
+        let inner = &self.inner;
+        let read = async {
+            let closed = |_| StoreError::unavailable("the store is closed");
+            let _turn = inner.reads.acquire().await.map_err(closed)?;
+            // Taken before the read: whatever is revoked from now on keeps this read out of the cache.
+            let ticket = inner.cache.ticket(session);
+            Ok::<_, StoreError>((ticket, inner.store.live(session).await?))
+        };
+        let read = timeout(DEADLINE, read).await;
+        Ok(read.map_err(|_| StoreError::unavailable("reading a session took too long"))??)
     }
 
     fn seen(&self, session: &Cached, user: Arc<User>, now: Timestamp) -> CurrentUser {
@@ -102,8 +106,7 @@ impl Auth {
     /// # Errors
     /// [`Error::Unavailable`] with the reason.
     pub async fn ready(&self) -> Result<(), Error> {
-        let beat = timeout(DEADLINE, self.inner.store.beat(None)).await;
-        beat.map_err(|_| StoreError::unavailable("reading the change feed took too long"))??;
-        Ok(())
+        // Not by the change feed: whoever asks often must not stand in the way of the news of a revocation.
+        self.read(SessionId::random()).await.map(drop)
     }
 }

@@ -166,7 +166,7 @@ impl Builder {
             hashing: HashPool::start().map_err(OpenError::Threads)?,
             argon: self.argon,
             policy: self.policy,
-            limits: self.limits,
+            limits: self.limits.with_fitting_touches(),
             cookie: checked.cookie,
             csrf: checked.csrf,
             public: checked.public,

@@ -16,8 +16,9 @@ use crate::store::{Change, Cursor};
 /// Five beats fit into the time for which one is believed.
 const BEATS_PER_STALENESS: u32 = 5;
 const FLUSH: Duration = Duration::from_secs(1);
-/// Flushes between two sweeps: ten minutes.
-const FLUSHES_PER_SWEEP: u32 = 600;
+/// Flushes before each sweep: a minute. A command that opens the store for a moment never sweeps, since its limits may
+/// be others than the server's.
+const FLUSHES_PER_SWEEP: u32 = 60;
 
 /// Until when the cache may be believed: `staleness` after the last reading of the feed *began*.
 pub(super) struct Trust {
@@ -110,7 +111,7 @@ async fn write_down(inner: Weak<Inner>) {
         let Some(inner) = inner.upgrade() else { return };
         let auth = Auth { inner };
         auth.flush_touches().await;
-        if number % FLUSHES_PER_SWEEP == 0 {
+        if number % FLUSHES_PER_SWEEP == FLUSHES_PER_SWEEP - 1 {
             auth.sweep().await;
         }
     }
@@ -155,18 +156,22 @@ impl Auth {
         }
     }
 
-    async fn sweep(&self) {
-        match self
-            .inner
-            .store
-            .sweep(self.inner.clock.now(), self.inner.limits.idle)
-            .await
-        {
-            Ok(0) => {}
-            Ok(sessions) => tracing::info!(sessions, "expired sessions were deleted"),
-            Err(error) => {
-                tracing::warn!(%error, source = source(&error), "expired sessions were not deleted")
+    /// Deletes what has expired, a bounded number in each transaction, until nothing is left.
+    pub(super) async fn sweep(&self) {
+        let mut deleted = 0;
+        loop {
+            let (now, idle) = (self.inner.clock.now(), self.inner.limits.idle);
+            match self.inner.store.sweep(now, idle).await {
+                Ok(0) => break,
+                Ok(sessions) => deleted += sessions,
+                Err(error) => {
+                    tracing::warn!(%error, source = source(&error), "expired sessions were not deleted");
+                    break;
+                }
             }
+        }
+        if deleted > 0 {
+            tracing::info!(sessions = deleted, "expired sessions were deleted");
         }
     }
 }

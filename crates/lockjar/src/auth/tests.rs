@@ -879,6 +879,32 @@ async fn with_a_touch_that_upserts_it_would() {
 }
 
 #[tokio::test]
+async fn a_sweep_goes_on_until_nothing_expired_is_left() {
+    let limits = SessionLimits {
+        per_user: 10_000,
+        ..SessionLimits::default()
+    };
+    let fixture = Fixture::with(|builder| builder.limits(limits)).await;
+    let alice = fixture.alice().await;
+    for _ in 0..1500 {
+        let user = Arc::new(User::clone(&alice.user));
+        let (_, new) = fixture.auth.new_session(user, false, &Client::default());
+        fixture.auth.open_session(new, 0, None).await.unwrap();
+    }
+    fixture.clock.advance(Duration::from_secs(13 * 3600));
+    fixture.auth.sweep().await;
+    assert!(
+        fixture
+            .store
+            .sqlite
+            .of_user(alice.user.id)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
 async fn contradictory_settings_do_not_open() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("a.db").display());

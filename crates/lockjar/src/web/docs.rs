@@ -1,6 +1,7 @@
 //! Swagger UI at `/docs`, from the binary itself and under a Content-Security-Policy of its own: it runs scripts, but
 //! only ours, and talks to nobody else.
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
@@ -9,6 +10,7 @@ use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::response::Response;
 use axum::routing::get;
+use bytes::Bytes;
 use http::{HeaderValue, header};
 use utoipa_swagger_ui::{Config, SwaggerFile};
 
@@ -59,8 +61,8 @@ fn file(name: &str) -> Response {
     }
 }
 
-fn found(file: SwaggerFile<'_>) -> Response {
-    let mut response = Response::new(Body::from(file.bytes.into_owned()));
+fn found(file: SwaggerFile<'static>) -> Response {
+    let mut response = Response::new(body(file.bytes));
     let headers = response.headers_mut();
     let kind = HeaderValue::from_str(&file.content_type);
     headers.insert(
@@ -78,4 +80,12 @@ fn found(file: SwaggerFile<'_>) -> Response {
         HeaderValue::from_static("same-origin"),
     );
     response
+}
+
+/// A file that lies in the binary is sent from there: a copy for each request would let strangers fill the memory.
+fn body(bytes: Cow<'static, [u8]>) -> Body {
+    match bytes {
+        Cow::Borrowed(bytes) => Body::from(Bytes::from_static(bytes)),
+        Cow::Owned(bytes) => Body::from(bytes),
+    }
 }

@@ -117,11 +117,7 @@ fn change(session: Option<&[u8]>, user: Option<&[u8]>) -> Result<Change> {
 #[async_trait]
 impl Feed for SqliteStore {
     async fn beat(&self, cursor: Option<Cursor>) -> Result<Beat> {
-        if FileId::of(&self.path)? != self.file {
-            return Err(StoreError::unavailable(
-                "the database file was replaced by another: restart Lockjar",
-            ));
-        }
+        self.same_file()?;
         let mut feed = self.feed.lock().await;
         // The version is read before the rows: a commit in between is seen again at the next beat, and missed by none.
         let version = feed.data_version().await?;

@@ -102,8 +102,25 @@ impl SqliteStore {
         })
     }
 
+    /// Refuses to go on with a file that is no longer the one under its name: what is written there would be lost at
+    /// the next start, and what others revoke in the new one would never be seen.
+    fn same_file(&self) -> Result<()> {
+        match FileId::of(&self.path)? == self.file {
+            true => Ok(()),
+            false => Err(StoreError::unavailable(
+                "the database file was replaced by another: restart Lockjar",
+            )),
+        }
+    }
+
+    /// The connections that read.
+    fn reader(&self) -> Result<&SqlitePool> {
+        self.same_file().map(|()| &self.readers)
+    }
+
     /// Begins a transaction that holds the write lock from the start, so that what it reads stays true until it commits.
     async fn begin(&self, doing: &'static str) -> Result<Transaction<'static, Sqlite>> {
+        self.same_file()?;
         self.writer.begin_with("BEGIN IMMEDIATE").await.doing(doing)
     }
 }

@@ -56,7 +56,7 @@ impl Sessions for SqliteStore {
              WHERE s.id = ? AND u.disabled_at IS NULL",
         )
         .bind(session.as_bytes().as_slice())
-        .fetch_optional(&self.readers)
+        .fetch_optional(self.reader()?)
         .await
         .doing("reading a session")?;
         row.map(LiveRow::live).transpose()
@@ -70,7 +70,7 @@ impl Sessions for SqliteStore {
              ORDER BY s.last_seen_at DESC, s.created_at DESC",
         )
         .bind(user.as_bytes().as_slice())
-        .fetch_all(&self.readers)
+        .fetch_all(self.reader()?)
         .await
         .doing("listing an account's sessions")?;
         rows.into_iter().map(SessionRow::session).collect()
@@ -114,7 +114,7 @@ impl Sessions for SqliteStore {
     async fn owner(&self, session: SessionId) -> Result<Option<UserId>> {
         let row: Option<(Vec<u8>,)> = sqlx::query_as("SELECT user_id FROM sessions WHERE id = ?")
             .bind(session.as_bytes().as_slice())
-            .fetch_optional(&self.readers)
+            .fetch_optional(self.reader()?)
             .await
             .doing("reading a session's owner")?;
         row.map(|(user,)| bytes(&user).map(UserId::from_bytes))

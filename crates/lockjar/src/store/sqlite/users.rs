@@ -47,7 +47,7 @@ impl Users for SqliteStore {
              FROM users WHERE username_key = ?",
         )
         .bind(key)
-        .fetch_optional(&self.readers)
+        .fetch_optional(self.reader()?)
         .await
         .doing("reading an account")?;
         row.map(UserRow::credentials).transpose()
@@ -60,7 +60,7 @@ impl Users for SqliteStore {
              FROM users WHERE id = ?",
         )
         .bind(user.as_bytes().as_slice())
-        .fetch_optional(&self.readers)
+        .fetch_optional(self.reader()?)
         .await
         .doing("reading an account")?;
         row.map(UserRow::credentials).transpose()
@@ -72,7 +72,7 @@ impl Users for SqliteStore {
                     created_at AS user_created_at, disabled_at
              FROM users ORDER BY username_key",
         )
-        .fetch_all(&self.readers)
+        .fetch_all(self.reader()?)
         .await
         .doing("listing the accounts")?;
         rows.into_iter().map(UserRow::user).collect()
@@ -117,6 +117,7 @@ impl Users for SqliteStore {
 
     async fn set_disabled(&self, user: UserId, disabled: bool, now: Timestamp) -> Result<Outcome> {
         let mut tx = self.begin("disabling an account").await?;
+        self.same_file()?;
         let written = sqlx::query("UPDATE users SET disabled_at = ? WHERE id = ?")
             .bind(disabled.then_some(now.as_millis()))
             .bind(user.as_bytes().as_slice())
