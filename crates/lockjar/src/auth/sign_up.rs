@@ -7,6 +7,7 @@ use crate::error::{Error, Problem, StoreError};
 use crate::id::UserId;
 use crate::password::{Password, PasswordHash};
 use crate::store::NewUser;
+use crate::token::PlainToken;
 use crate::user::{User, Username, check_email};
 
 /// A request for an account.
@@ -65,9 +66,22 @@ impl Auth {
         if !created {
             return Err(Error::UsernameTaken);
         }
+        if let Some(presented) = request.client.presented {
+            self.retire(presented).await;
+        }
         let (user, session) = (signed_in.user.id, signed_in.token.id());
         tracing::info!(event = "sign_up", %user, %session, "a user signed up");
         Ok(signed_in)
+    }
+
+    /// Ends the session that the browser presented, whose cookie is about to be overwritten. The account stands
+    /// whatever comes of it.
+    async fn retire(&self, presented: PlainToken) {
+        if let Ok(old) = self.authenticate(presented.reveal().as_bytes()).await
+            && let Err(error) = self.sign_out(&old).await
+        {
+            tracing::warn!(%error, session = %old.session(), "the session that a sign-up replaced was not ended");
+        }
     }
 
     /// Checks everything and hashes the password. Writes nothing.

@@ -285,6 +285,23 @@ async fn every_log_in_is_a_new_session_and_ends_the_one_presented() {
 }
 
 #[tokio::test]
+async fn a_sign_up_ends_the_session_presented_too() {
+    let fixture = Fixture::new().await;
+    let (alice, other) = (fixture.alice().await, fixture.log_in().await);
+    let client = Client {
+        presented: Some(alice.token.clone()),
+        user_agent: None,
+    };
+    let request = SignUp {
+        client,
+        ..SignUp::new("bob", PASSWORD)
+    };
+    let bob = fixture.auth.sign_up(request).await.unwrap();
+    assert!(fixture.is_in(&bob.token).await && fixture.is_in(&other.token).await);
+    assert!(!fixture.is_in(&alice.token).await);
+}
+
+#[tokio::test]
 async fn unknown_users_wrong_passwords_and_disabled_accounts_get_one_answer() {
     let fixture = Fixture::new().await;
     let alice = fixture.alice().await;

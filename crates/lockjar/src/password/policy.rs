@@ -7,6 +7,10 @@ use super::{PASSWORD_MAX, Password};
 
 /// Guessing is estimated on this many code points: more would cost time and tell nothing.
 const ESTIMATED: usize = 64;
+/// The signs that zxcvbn reads as letters, beside digits.
+const SIGNS_FOR_LETTERS: &str = "@({[<!|$+%";
+/// How many different ones of them it is left to read.
+const SIGNS_READ: usize = 3;
 /// What must be left of a password once the user's and the service's names are taken out of it.
 const LEFT_OVER: usize = 8;
 
@@ -98,8 +102,26 @@ fn is_made_of(password: &str, names: &[&str]) -> bool {
 /// Whether it would take more than a million guesses, in the order that attackers guess: the known lists, words,
 /// repetitions, sequences and rows of keys.
 fn is_uncommon(password: &str) -> bool {
-    let head: String = password.chars().take(ESTIMATED).collect();
+    let mut kept = Vec::new();
+    let head: String = password
+        .chars()
+        .take(ESTIMATED)
+        .map(|sign| bland(sign, &mut kept))
+        .collect();
     zxcvbn(&head, &[]).score() > Score::One
+}
+
+/// The estimate tries every reading of signs that stand for letters, so that many different ones take it hundreds of
+/// milliseconds. A few are left as they are; what people mean as a word has no more.
+fn bland(sign: char, kept: &mut Vec<char>) -> char {
+    if !SIGNS_FOR_LETTERS.contains(sign) || kept.contains(&sign) {
+        return sign;
+    }
+    if kept.len() < SIGNS_READ {
+        kept.push(sign);
+        return sign;
+    }
+    '~'
 }
 
 /// Why a password was refused; its `Display` tells the person who chose it.
@@ -198,6 +220,17 @@ mod tests {
             assert_eq!(check(bad), Err(PasswordProblem::MadeOfNames), "{bad:?}");
         }
         assert_eq!(check("alice keeps seven geese"), Ok(()));
+    }
+
+    #[test]
+    fn signs_for_letters_are_read_but_only_a_few_different_ones() {
+        assert_eq!(check("p@$$w0rdp@$$w0rd"), Err(PasswordProblem::Common));
+        let mut kept = Vec::new();
+        let read: String = "@(${[<@"
+            .chars()
+            .map(|sign| bland(sign, &mut kept))
+            .collect();
+        assert_eq!(read, "@($~~~@");
     }
 
     #[test]
