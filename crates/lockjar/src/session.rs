@@ -125,10 +125,15 @@ pub struct NewSession {
 pub(crate) fn tidy_user_agent(header: &str) -> Option<String> {
     let text: String = header
         .chars()
-        .filter(|c| !c.is_control())
+        .filter(|c| !c.is_control() && !reorders_text(*c))
         .take(USER_AGENT_CHARS)
         .collect();
     (!text.trim().is_empty()).then_some(text)
+}
+
+/// Signs that turn the text around them about, so that a line reads as something else.
+fn reorders_text(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -229,6 +234,10 @@ mod tests {
         assert_eq!(
             tidy_user_agent(&"x".repeat(999)).map(|text| text.len()),
             Some(256)
+        );
+        assert_eq!(
+            tidy_user_agent("a\u{202e}b\u{2066}c"),
+            Some("abc".to_owned())
         );
         assert_eq!(tidy_user_agent("  "), None);
     }

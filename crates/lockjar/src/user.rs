@@ -89,12 +89,13 @@ impl fmt::Debug for Username {
 /// # Errors
 /// A [`Problem`] with the field `email`.
 pub fn check_email(text: &str) -> Result<(), Problem> {
-    let fits =
-        text.len() <= EMAIL_MAX && !text.chars().any(|c| c.is_control() || c.is_whitespace());
+    // Signs that would make two recipients of one address, or a name beside it.
+    const SPECIAL: &str = ",;:<>()[]\\\"";
+    let odd = |c: char| c.is_control() || c.is_whitespace() || SPECIAL.contains(c);
     let parts = text
-        .rsplit_once('@')
-        .filter(|(local, domain)| !local.is_empty() && !domain.is_empty());
-    if fits && parts.is_some() {
+        .split_once('@')
+        .filter(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'));
+    if text.len() <= EMAIL_MAX && !text.chars().any(odd) && parts.is_some() {
         return Ok(());
     }
     Err(Problem::new(
@@ -156,7 +157,19 @@ mod tests {
     #[test]
     fn an_address_needs_both_halves() {
         assert!(check_email("a@b.example").is_ok());
-        for bad in ["", "a", "@b", "a@", "a b@c", "a@b\r\nBcc: x", "a@b\0"] {
+        for bad in [
+            "",
+            "a",
+            "@b",
+            "a@",
+            "a b@c",
+            "a@b\r\nBcc: x",
+            "a@b\0",
+            "<a@b.example>",
+            "a@b.example,c@d.example",
+            "a@b@c",
+            "a;b@c",
+        ] {
             assert!(check_email(bad).is_err(), "{bad:?}");
         }
     }

@@ -143,7 +143,7 @@ pub(super) fn error(error: &Error, auth: &Auth) -> Response {
 
 fn add_headers(headers: &mut HeaderMap, error: &Error, auth: &Auth) {
     match error {
-        Error::NotAuthenticated => {
+        Error::NotAuthenticated | Error::InvalidCredentials => {
             headers.insert(
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Cookie realm=\"session\""),
