@@ -1,5 +1,6 @@
 //! `lockjar`: HttpOnly-cookie authentication in one binary with an embedded SQLite file.
 
+mod alarm;
 mod check;
 mod cli;
 mod config;
