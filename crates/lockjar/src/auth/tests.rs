@@ -730,18 +730,8 @@ async fn a_log_out_forgets_a_session_whose_row_is_gone_unannounced() {
     for which in ["sign_out", "revoke"] {
         let (gone, other) = (fixture.log_in().await, fixture.log_in().await);
         assert!(fixture.is_in(&gone.token).await);
-        let connection = sqlx::SqlitePool::connect(&format!(
-            "sqlite://{}",
-            fixture.store.sqlite.path().display()
-        ))
-        .await
-        .unwrap();
         let id = gone.token.id();
-        sqlx::query("DELETE FROM sessions WHERE id = ?")
-            .bind(id.as_bytes().as_slice())
-            .execute(&connection)
-            .await
-            .unwrap();
+        fixture.store.sqlite.lose(id).await;
         match which {
             "sign_out" => fixture.auth.sign_out(&gone.user).await.unwrap(),
             _ => assert!(matches!(

@@ -7,6 +7,17 @@ use crate::password::PasswordHash;
 use crate::store::{Feed, NewUser, Users, conformance};
 use crate::user::Username;
 
+impl SqliteStore {
+    /// Deletes a session's row and tells nobody, as nothing in Lockjar does.
+    pub(crate) async fn lose(&self, session: crate::id::SessionId) {
+        sqlx::query("DELETE FROM sessions WHERE id = ?")
+            .bind(session.as_bytes().as_slice())
+            .execute(&self.writer)
+            .await
+            .unwrap();
+    }
+}
+
 fn url(path: &Path) -> String {
     format!("sqlite://{}", path.display())
 }
