@@ -27,6 +27,9 @@ use crate::{Outcome, logging, tls};
 
 /// A client that has not sent its request's headers by then is cut off; also how long an idle connection is kept.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// A client that takes nothing of its answers for so long is cut off too: the kernel ends the connection at one of its
+/// next probes, each of which is twice as long after the one before.
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of request line and headers.
 const MAX_HEADERS: usize = 16 * 1024;
 /// Connections at once; more wait in the listener's queue.
@@ -149,6 +152,7 @@ async fn accept(
         Ok(stream) => {
             // Answers are small: waiting to fill a packet would only delay them.
             let _ = stream.set_nodelay(true);
+            limit_sending(&stream);
             Some((stream, slot))
         }
         // The client left while it waited in the queue.
@@ -160,6 +164,15 @@ async fn accept(
         }
     }
 }
+
+#[cfg(target_os = "linux")]
+fn limit_sending(stream: &TcpStream) {
+    let millis = u32::try_from(SEND_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(stream, millis);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn limit_sending(_stream: &TcpStream) {}
 
 async fn converse<S>(stream: S, router: Router, watcher: hyper_util::server::graceful::Watcher)
 where

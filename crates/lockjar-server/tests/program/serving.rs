@@ -119,6 +119,32 @@ fn a_client_that_does_not_finish_its_headers_is_cut_off() {
     assert_eq!(server.get("/health/live", "").status, 200);
 }
 
+/// Otherwise one host could hold every connection by asking for much and reading nothing.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_client_that_does_not_read_its_answers_is_cut_off() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let idle = sockets(&server);
+    let mut stream = connect(&server);
+    let request = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(&request.repeat(40)).unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(sockets(&server), idle + 1, "it is still being served");
+    eventually(Duration::from_secs(60), || sockets(&server) == idle);
+    drop(stream);
+}
+
+#[cfg(target_os = "linux")]
+fn sockets(server: &Server) -> usize {
+    let descriptors = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap();
+    let target = |entry: std::io::Result<std::fs::DirEntry>| entry.ok()?.path().read_link().ok();
+    descriptors
+        .filter_map(target)
+        .filter(|path| path.to_string_lossy().starts_with("socket:"))
+        .count()
+}
+
 #[test]
 fn headers_beyond_16_kib_are_refused() {
     let place = Place::new();

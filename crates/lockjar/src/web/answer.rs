@@ -27,6 +27,9 @@ const DENY: HeaderValue = HeaderValue::from_static("DENY");
 const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const COOP: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
+/// Room for these, for what the guard adds and for the length: a map that grows costs more than its headers.
+const JSON_HEADERS: usize = 6;
+
 /// Why a request was refused, from whichever check.
 pub(super) enum Refusal {
     /// The body is not what it should be: status, code, sentence.
@@ -204,6 +207,7 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    headers.reserve(JSON_HEADERS);
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),

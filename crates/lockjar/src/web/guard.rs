@@ -1,17 +1,18 @@
-//! The one layer around everything mounted: the cross-site guard, the request's id, the log line, the headers that
-//! every answer carries, and the last resort when a handler panics. One layer and not six, because each generic one
-//! costs more than all that is done here; header values are made once.
+//! The one layer around everything mounted: the cross-site guard, the log line and its id, the headers that every
+//! answer carries, and the last resort when a handler panics. One layer and not six, because each generic one costs
+//! more than all that is done here; header values are made once, and what nothing would use is not made at all: a
+//! `Referrer-Policy` where no document is answered, an id where no log line names it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, ready};
 
 use axum::extract::Request;
 use axum::response::Response;
 use http::header::{self, HeaderName};
-use http::{HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -32,15 +33,11 @@ const HSTS: HeaderValue = HeaderValue::from_static("max-age=63072000");
 #[derive(Clone)]
 pub(super) struct Guard {
     auth: Auth,
-    ids: Arc<RequestIds>,
 }
 
 impl Guard {
-    pub(super) fn new(auth: Auth) -> Self {
-        Self {
-            auth,
-            ids: Arc::new(RequestIds::new()),
-        }
+    pub(super) const fn new(auth: Auth) -> Self {
+        Self { auth }
     }
 }
 
@@ -55,30 +52,17 @@ impl<S> Layer<S> for Guard {
     }
 }
 
-/// Ids that are unique among processes by their first half and within one by their second.
-struct RequestIds {
-    process: u32,
-    next: AtomicU64,
-}
-
-impl RequestIds {
-    fn new() -> Self {
-        Self {
-            process: u32::from_ne_bytes(random()),
-            next: AtomicU64::new(0),
-        }
+/// An id that is unique among processes by its first half and within this one by its second.
+fn request_id() -> HeaderValue {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    static PROCESS: LazyLock<u32> = LazyLock::new(|| u32::from_ne_bytes(random()));
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = (u64::from(*PROCESS) << 32) | u64::from(NEXT.fetch_add(1, Ordering::Relaxed));
+    let mut text = [0; 16];
+    for (place, digit) in text.iter_mut().rev().enumerate() {
+        *digit = HEX[(number >> (4 * place)) as usize & 0xf];
     }
-
-    fn next(&self) -> HeaderValue {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
-        let number = (u64::from(self.process) << 32)
-            | (self.next.fetch_add(1, Ordering::Relaxed) & 0xffff_ffff);
-        let mut text = [0; 16];
-        for (place, digit) in text.iter_mut().rev().enumerate() {
-            *digit = HEX[(number >> (4 * place)) as usize & 0xf];
-        }
-        HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
-    }
+    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// Whether a handler has asked who is logged in, which makes its answer private.
@@ -111,19 +95,10 @@ impl<S: Service<Request, Response = Response>> Service<Request> for Guarded<S> {
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let (asked, id) = (Asked::default(), self.guard.ids.next());
-        let visit = Visit::of(
-            &request,
-            id,
-            asked.clone(),
-            self.guard.auth.public_url().is_https(),
-        );
-        if let Err(refusal) = self
-            .guard
-            .auth
-            .csrf()
-            .check(request.method(), request.headers())
-        {
+        let (auth, asked) = (&self.guard.auth, Asked::default());
+        let mut visit = Visit::of(&request, asked.clone(), auth.public_url().is_https());
+        if let Err(refusal) = auth.csrf().check(request.method(), request.headers()) {
+            visit.identify();
             visit.span.in_scope(|| tracing::warn!(event = "cross_origin_refused", %refusal, "a request from elsewhere was refused"));
             let refused = Some(answer::cross_origin(&refusal, request.headers()));
             return Guarding {
@@ -144,63 +119,79 @@ impl<S: Service<Request, Response = Response>> Service<Request> for Guarded<S> {
 
 /// What the answer will need to know of the request.
 struct Visit {
-    id: HeaderValue,
     asked: Asked,
     https: bool,
-    span: Span,
     method: Method,
-    /// Kept only where a log line will name it.
-    uri: Option<Uri>,
+    uri: Uri,
+    /// Names the request in the log and in its answer, where there is anything in the log.
+    id: Option<HeaderValue>,
+    span: Span,
 }
 
 impl Visit {
     /// A span costs more than a cached session, so a request that cannot change anything has one only at debug level.
-    fn of(request: &Request, id: HeaderValue, asked: Asked, https: bool) -> Self {
-        let method = request.method().clone();
-        let logged = !method.is_safe() || tracing::enabled!(tracing::Level::DEBUG);
-        let (method_name, path) = (method.as_str(), request.uri().path());
-        let shown = id.to_str().unwrap_or_default();
-        let span = match logged {
-            true => tracing::info_span!("request", id = shown, method = method_name, path),
-            false => Span::none(),
-        };
-        Self {
-            uri: logged.then(|| request.uri().clone()),
-            id,
+    fn of(request: &Request, asked: Asked, https: bool) -> Self {
+        let mut visit = Self {
             asked,
             https,
-            span,
-            method,
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            id: None,
+            span: Span::none(),
+        };
+        if !visit.method.is_safe() || tracing::enabled!(tracing::Level::DEBUG) {
+            visit.identify();
+        }
+        visit
+    }
+
+    /// From now on what is logged of the request bears its id, and so will its answer.
+    fn identify(&mut self) {
+        if self.id.is_none() {
+            let id = request_id();
+            let (shown, method) = (id.to_str().unwrap_or_default(), self.method.as_str());
+            self.span =
+                tracing::info_span!("request", id = shown, method, path = self.uri.path());
+            self.id = Some(id);
         }
     }
 
-    fn finish(&self, response: &mut Response) {
+    fn finish(&mut self, response: &mut Response) {
+        self.log(response.status().as_u16());
         let private = self.asked.was() || response.headers().contains_key(header::SET_COOKIE);
         let headers = response.headers_mut();
         if private {
             headers.insert(header::CACHE_CONTROL, NO_STORE);
         }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
-        headers.entry(header::REFERRER_POLICY).or_insert(REFERRER);
+        if is_document(headers) {
+            headers.entry(header::REFERRER_POLICY).or_insert(REFERRER);
+        }
         if self.https {
             headers
                 .entry(header::STRICT_TRANSPORT_SECURITY)
                 .or_insert(HSTS);
         }
-        headers.insert(REQUEST_ID, self.id.clone());
-        self.log(response.status());
-    }
-
-    fn log(&self, status: StatusCode) {
-        let (status, id) = (status.as_u16(), self.id.to_str().unwrap_or_default());
-        match (&self.uri, status) {
-            (_, 500..) => {
-                tracing::error!(parent: &self.span, id, method = self.method.as_str(), status, "answered with a fault")
-            }
-            (Some(_), _) => tracing::debug!(parent: &self.span, status, "answered"),
-            (None, _) => {}
+        if let Some(id) = self.id.take() {
+            headers.insert(REQUEST_ID, id);
         }
     }
+
+    fn log(&mut self, status: u16) {
+        if status >= 500 {
+            self.identify();
+            tracing::error!(parent: &self.span, status, "answered with a fault");
+        } else if self.id.is_some() {
+            tracing::debug!(parent: &self.span, status, "answered");
+        }
+    }
+}
+
+/// What a browser shows as a page, and so may lead on from.
+fn is_document(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
 }
 
 pin_project! {
