@@ -15,7 +15,25 @@ use crate::store::{Credentials, Epoch, NewLogIn};
 use crate::token::PlainToken;
 use crate::user::{User, Username};
 
-/// What is known of the browser, or other program, that asks.
+/// What is known of the browser, or other program, that asks. With the feature `web` it is an extractor, for an app
+/// whose own handler logs people in:
+///
+/// ```
+/// # #[cfg(feature = "web")] mod app {
+/// use axum::{Form, extract::State, http::header::SET_COOKIE, response::IntoResponse};
+/// use lockjar::{Client, SignIn, web::Mounted};
+///
+/// # #[derive(serde::Deserialize)] struct Fields { username: String, password: String }
+/// async fn log_in(site: State<Mounted>, client: Client, Form(fields): Form<Fields>) -> impl IntoResponse {
+///     let (username, password) = (fields.username, fields.password.into());
+///     let request = SignIn { username, password, remember: false, client };
+///     match site.auth().sign_in(request).await {
+///         Ok(new) => Ok(([(SET_COOKIE, site.auth().cookie().issue(&new.token, new.lifetime))], "Welcome back")),
+///         Err(error) => Err(error.to_string()),
+///     }
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Client {
     /// Its `User-Agent`, so that the owner recognises the session later.

@@ -50,6 +50,13 @@ impl From<&str> for Password {
     }
 }
 
+impl From<String> for Password {
+    /// Wipes `text` from memory too.
+    fn from(text: String) -> Self {
+        Self::new(&Zeroizing::new(text))
+    }
+}
+
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Password(…)")

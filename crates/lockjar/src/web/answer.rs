@@ -47,7 +47,7 @@ impl From<Error> for Refusal {
 }
 
 impl Refusal {
-    pub(super) fn status(&self) -> StatusCode {
+    fn status(&self) -> StatusCode {
         match self {
             Self::Body(status, ..) => *status,
             Self::Fields(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -64,18 +64,25 @@ impl Refusal {
         }
     }
 
-    /// The headers that belong to it, whether it is told as JSON or as a page.
-    pub(super) fn headers(&self, auth: &Auth) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        if let Self::Verb(error) = self {
+    /// As the page that `show` makes of the status, the sentence above its form and what is wrong with each field.
+    pub(super) fn render(
+        self,
+        auth: &Auth,
+        show: impl FnOnce(StatusCode, Option<String>, Vec<FieldError>) -> Response,
+    ) -> Response {
+        let (status, mut headers) = (self.status(), HeaderMap::new());
+        if let Self::Verb(error) = &self {
             log_fault(error);
             add_headers(&mut headers, error, auth);
         }
-        headers
+        let (error, errors) = self.into_page();
+        let mut response = show(status, error, errors);
+        response.headers_mut().extend(headers);
+        response
     }
 
     /// What a page shows above its form, and what beside each field.
-    pub(super) fn into_page(self) -> (Option<String>, Vec<FieldError>) {
+    fn into_page(self) -> (Option<String>, Vec<FieldError>) {
         match self {
             Self::Body(_, _, detail) => (Some(detail.to_owned()), Vec::new()),
             Self::Fields(issues) => (None, issues.into_iter().map(Issue::into_page).collect()),
@@ -274,15 +281,13 @@ pub(super) fn message_page(auth: &Auth, status: StatusCode, title: &str, text: &
 
 /// A fault or a refusal where there is no form to show it beside.
 pub(super) fn refusal_page(auth: &Auth, refusal: Refusal) -> Response {
-    let (status, headers) = (refusal.status(), refusal.headers(auth));
-    let (general, fields) = refusal.into_page();
-    let text = general
-        .or_else(|| fields.into_iter().next().map(|field| field.message))
-        .unwrap_or_default();
-    let title = status.canonical_reason().unwrap_or("Error");
-    let mut response = message_page(auth, status, title, &text);
-    response.headers_mut().extend(headers);
-    response
+    refusal.render(auth, |status, error, errors| {
+        let text = error
+            .or_else(|| errors.into_iter().next().map(|field| field.message))
+            .unwrap_or_default();
+        let title = status.canonical_reason().unwrap_or("Error");
+        message_page(auth, status, title, &text)
+    })
 }
 
 /// 303: the browser goes on with GET.

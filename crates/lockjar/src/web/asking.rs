@@ -19,11 +19,27 @@ use crate::token::PlainToken;
 /// Who asks, and for what kind of answer.
 pub(super) struct Asking {
     pub(super) client: Client,
-    /// A person's browser, which wants a page, or a program, which wants JSON.
+    /// A person's browser, which wants a page, or a program, which wants JSON. An app with pages of its own asks as a
+    /// program does.
     pub(super) wants_page: bool,
 }
 
 impl<S: MountedState> FromRequestParts<S> for Asking {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let Ok(client) = Client::from_request_parts(parts, state).await;
+        let has_pages = state.mounted().auth.has_pages();
+        Ok(Self {
+            client,
+            wants_page: has_pages && wants_page(&parts.headers),
+        })
+    }
+}
+
+/// For handlers that call the verbs themselves: what a log-in has to know of the request, so that the session it came
+/// with ends and the new one is listed with its device.
+impl<S: MountedState> FromRequestParts<S> for Client {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
@@ -32,14 +48,10 @@ impl<S: MountedState> FromRequestParts<S> for Asking {
             Presented::Nothing | Presented::Conflicting => None,
         };
         let user_agent = parts.headers.get(header::USER_AGENT);
-        let user_agent =
-            user_agent.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         Ok(Self {
-            client: Client {
-                user_agent,
-                presented,
-            },
-            wants_page: wants_page(&parts.headers),
+            user_agent: user_agent
+                .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+            presented,
         })
     }
 }

@@ -150,8 +150,7 @@ impl Visit {
         if self.id.is_none() {
             let id = request_id();
             let (shown, method) = (id.to_str().unwrap_or_default(), self.method.as_str());
-            self.span =
-                tracing::info_span!("request", id = shown, method, path = self.uri.path());
+            self.span = tracing::info_span!("request", id = shown, method, path = self.uri.path());
             self.id = Some(id);
         }
     }

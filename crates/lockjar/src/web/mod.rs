@@ -47,7 +47,11 @@ impl Auth {
     /// Mounts log-in, sign-up, log-out, the account's own routes and the pages beside `app`'s routes, and puts the
     /// guard around everything: an unsafe request from another site changes nothing, in `app`'s handlers either.
     ///
-    /// Routes that are added to what is returned are outside the guard.
+    /// Routes that are added to what is returned are outside the guard. The router belongs at the root of its origin,
+    /// since redirects and the cookie's path are absolute. It takes these paths:
+    /// `/login`, `/register`, `/password`, `/logout`, `/logout/all`, `/logout/others`, `/me`, `/sessions`,
+    /// `/sessions/{id}`, `/sessions/{id}/revoke`, and with its pages `/account`, `/assets/lockjar.css` and
+    /// `/assets/lockjar.svg`. A log-out leads to `/`, which is the app's.
     ///
     /// # Panics
     /// As axum does where two handlers claim one path and method, when the program starts.
@@ -56,7 +60,7 @@ impl Auth {
     }
 
     /// [`mount`](Self::mount) for an app with a state of its own, which holds the [`Mounted`] that it is made from:
-    /// `#[derive(Clone, FromRef)] struct App { mounted: Mounted, … }`.
+    /// `#[derive(Clone, FromRef)] struct App { mounted: Mounted, … }` (the derive needs axum's feature `macros`).
     ///
     /// # Panics
     /// As [`mount`](Self::mount).

@@ -110,11 +110,13 @@ async fn an_app_may_have_pages_of_its_own() {
     let site = Site::with("http://localhost:8000", lockjar::Builder::without_pages).await;
     assert_eq!(site.page("/login", "").await.status, 405);
     let body = encoded(&[("username", "alice"), ("password", PASSWORD)]);
-    let headers = [("content-type", super::support::FORM)];
-    assert_eq!(
-        site.ask(request("POST", "/register", &headers, &body))
-            .await
-            .status,
-        201
-    );
+    let headers = [
+        ("content-type", super::support::FORM),
+        ("accept", "text/html"),
+    ];
+    for (path, status) in [("/register", 201), ("/login", 200), ("/logout/all", 401)] {
+        let answer = site.ask(request("POST", path, &headers, &body)).await;
+        assert_eq!(answer.status, status, "{path}");
+        assert_eq!(answer.header("content-type"), "application/json", "{path}");
+    }
 }

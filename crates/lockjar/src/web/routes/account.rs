@@ -91,36 +91,57 @@ pub(super) async fn page(
     LoggedIn(user): LoggedIn,
     query: PageQuery,
 ) -> Response {
-    show(&site, &user, StatusCode::OK, query.notice, None, Vec::new()).await
+    match site.auth.sessions(&user).await {
+        Ok(sessions) => show(
+            &site,
+            &user,
+            &sessions,
+            StatusCode::OK,
+            Shown {
+                notice: query.notice,
+                ..Shown::default()
+            },
+        ),
+        Err(error) => answer::refusal_page(&site.auth, error.into()),
+    }
 }
 
 /// The account's page with what was wrong with the password form.
 pub(super) async fn refused_page(site: &Mounted, user: &CurrentUser, refusal: Refusal) -> Response {
-    let (status, headers) = (refusal.status(), refusal.headers(&site.auth));
-    let (error, errors) = refusal.into_page();
-    let mut response = show(site, user, status, None, error, errors).await;
-    response.headers_mut().extend(headers);
-    response
+    match site.auth.sessions(user).await {
+        Ok(sessions) => refusal.render(&site.auth, |status, error, errors| {
+            let shown = Shown {
+                notice: None,
+                error,
+                errors,
+            };
+            show(site, user, &sessions, status, shown)
+        }),
+        Err(error) => answer::refusal_page(&site.auth, error.into()),
+    }
 }
 
-async fn show(
-    site: &Mounted,
-    user: &CurrentUser,
-    status: StatusCode,
+/// What is told above the page and beside its fields.
+#[derive(Default)]
+struct Shown {
     notice: Option<Notice>,
     error: Option<String>,
     errors: Vec<FieldError>,
+}
+
+fn show(
+    site: &Mounted,
+    user: &CurrentUser,
+    sessions: &[Session],
+    status: StatusCode,
+    shown: Shown,
 ) -> Response {
-    let sessions = match site.auth.sessions(user).await {
-        Ok(sessions) => sessions,
-        Err(error) => return answer::refusal_page(&site.auth, error.into()),
-    };
     let page = Account {
         chrome: answer::chrome(&site.auth, Some(&user.username)),
         sessions: sessions.iter().map(|session| row(session, user)).collect(),
-        notice,
-        errors,
-        error,
+        notice: shown.notice,
+        errors: shown.errors,
+        error: shown.error,
         min_length: site.auth.password_policy().shortest(),
     };
     answer::page(status, &page)

@@ -38,6 +38,9 @@ pub(super) async fn page(State(site): State<Mounted>, query: PageQuery) -> Respo
         (status = 303, description = "The same, for a page"),
         (status = 401, description = "Unknown user or wrong password, without saying which", body = RefusedBody),
         (status = 403, description = "The request comes from another origin", body = RefusedBody),
+        (status = 400, description = "The body cannot be read", body = RefusedBody),
+        (status = 408, description = "The body did not come in time", body = RefusedBody),
+        (status = 413, description = "The body is over 64 KiB", body = RefusedBody),
         (status = 422, description = "A field is missing or malformed", body = InvalidBody),
         (status = 503, description = "Too many log-ins at once, or the store cannot answer; see Retry-After", body = RefusedBody),
     ),
@@ -97,14 +100,12 @@ impl Shown {
 }
 
 fn refused_page(site: &Mounted, form: &Shown, refusal: Refusal) -> Response {
-    let (status, headers) = (refusal.status(), refusal.headers(&site.auth));
-    let (general, fields) = refusal.into_page();
-    let error = general.or_else(|| {
-        (!fields.is_empty()).then(|| "Enter your username and your password.".to_owned())
-    });
-    let mut response = show(site, status, form, error, None);
-    response.headers_mut().extend(headers);
-    response
+    refusal.render(&site.auth, |status, error, errors| {
+        let empty = !errors.is_empty();
+        let error =
+            error.or_else(|| empty.then(|| "Enter your username and your password.".to_owned()));
+        show(site, status, form, error, None)
+    })
 }
 
 fn show(

@@ -20,6 +20,7 @@ use crate::web::openapi::{Done, RefusedBody};
     responses(
         (status = 200, description = "Logged out; the cookie is removed", body = Done),
         (status = 303, description = "The same, for a page"),
+        (status = 401, description = "Two cookies of the session's name with different values", body = RefusedBody),
         (status = 403, description = "The request comes from another origin", body = RefusedBody),
         (status = 503, description = "The store cannot answer; the session may still be there", body = RefusedBody),
     ),

@@ -36,6 +36,9 @@ pub(super) async fn page(State(site): State<Mounted>, query: PageQuery) -> Respo
         (status = 303, description = "The same, for a page"),
         (status = 403, description = "The request comes from another origin", body = RefusedBody),
         (status = 409, description = "The username is taken", body = RefusedBody),
+        (status = 400, description = "The body cannot be read", body = RefusedBody),
+        (status = 408, description = "The body did not come in time", body = RefusedBody),
+        (status = 413, description = "The body is over 64 KiB", body = RefusedBody),
         (status = 422, description = "A field is missing or breaks a rule", body = InvalidBody),
         (status = 503, description = "Too many at once, or the store cannot answer; see Retry-After", body = RefusedBody),
     ),
@@ -98,11 +101,9 @@ impl Shown {
 }
 
 fn refused_page(site: &Mounted, form: &Shown, refusal: Refusal) -> Response {
-    let (status, headers) = (refusal.status(), refusal.headers(&site.auth));
-    let (error, errors) = refusal.into_page();
-    let mut response = show(site, status, form, error, errors);
-    response.headers_mut().extend(headers);
-    response
+    refusal.render(&site.auth, |status, error, errors| {
+        show(site, status, form, error, errors)
+    })
 }
 
 fn show(

@@ -89,6 +89,7 @@ pub(super) async fn list(State(site): State<Mounted>, user: CurrentUser) -> Resp
     params(("id" = String, Path, description = "The session's public id")),
     responses(
         (status = 200, description = "The session has ended", body = Done),
+        (status = 303, description = "The same, for a page"),
         (status = 401, description = "Not authenticated", body = RefusedBody),
         (status = 403, description = "The request comes from another origin", body = RefusedBody),
         (status = 404, description = "You have no such session", body = RefusedBody),
