@@ -15,6 +15,7 @@ use crate::{
 
 const TAIL: Bar = Bar::AtMost(4.0);
 const LOG_INS_UNDER_WAY: usize = 32;
+const VISITORS: usize = 32;
 const SECONDS: f64 = 4.0;
 
 /// Long enough for the queue of hashes to be full before latency is looked at.
@@ -27,13 +28,15 @@ const METHOD: &str = "`GET /protected` at a fifth of the capacity that was measu
 pub(super) fn measure(bench: &Bench) -> Result<Section> {
     let folder = bench.folder()?;
     let server = Launch::lockjar(folder.path())?.start()?;
-    let accounts = accounts::sign_up(server.address, LOG_INS_UNDER_WAY)?;
-    let capacity = Spread::of(capacity(&server, &accounts, bench.either(5, 1))?);
+    // Nobody does both: an account that logs in again and again ends the oldest of its hundred sessions.
+    let accounts = accounts::sign_up(server.address, VISITORS + LOG_INS_UNDER_WAY)?;
+    let (accounts, flooders) = accounts.split_at(VISITORS);
+    let capacity = Spread::of(capacity(&server, accounts, bench.either(5, 1))?);
     let (mut quiet, mut flooded) = (Vec::new(), Vec::new());
     for round in 0..bench.either(10, 2) {
-        let visits = visits(&server, &accounts, capacity.median / 5.0, round as u64);
+        let visits = visits(&server, accounts, capacity.median / 5.0, round as u64);
         quiet.push(visits.run(client())?.latency);
-        let flood = flood(&server, &accounts).start(Placement::Anywhere)?;
+        let flood = flood(&server, flooders).start(Placement::Anywhere)?;
         thread::sleep(FLOOD_LEAD);
         let latency = visits.run(client())?.latency;
         flooded.push((latency, flood.outcome()?));
