@@ -13,6 +13,7 @@
 //! [RFC 6265bis]: https://datatracker.ietf.org/doc/draft-ietf-httpbis-rfc6265bis/
 //! [CHIPS]: https://developer.mozilla.org/docs/Web/Privacy/Guides/Privacy_sandbox/Partitioned_cookies
 
+use std::fmt;
 use std::time::Duration;
 
 use cookie::{Cookie, CookieBuilder};
@@ -71,8 +72,8 @@ pub enum Lifetime {
     Persistent(Duration),
 }
 
-/// What a request's `Cookie` headers hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a request's `Cookie` headers hold. Its `Debug` prints nothing of the value, which may be a token.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Presented<'a> {
     /// No cookie of our name.
     Nothing,
@@ -80,6 +81,16 @@ pub enum Presented<'a> {
     One(&'a [u8]),
     /// Our name more than once with different values: somebody has planted one of them.
     Conflicting,
+}
+
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "Nothing",
+            Self::One(_) => "One(…)",
+            Self::Conflicting => "Conflicting",
+        })
+    }
 }
 
 /// The checked policy; see the [module](self).
@@ -625,5 +636,13 @@ mod tests {
         ] {
             assert_eq!(policy.read(&headers(cookies)), expected, "{cookies:?}");
         }
+    }
+    #[test]
+    fn debug_prints_nothing_of_the_value() {
+        let token = PlainToken::generate().reveal();
+        let shown = |presented: Presented<'_>| format!("{presented:?}");
+        assert_eq!(shown(Presented::One(token.as_bytes())), "One(…)");
+        assert_eq!(shown(Presented::Nothing), "Nothing");
+        assert_eq!(shown(Presented::Conflicting), "Conflicting");
     }
 }
