@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::id::UserId;
 use crate::password::{Password, PasswordHash, Verdict};
 use crate::session::{NewSession, Session, tidy_user_agent};
-use crate::store::{Credentials, Epoch, NewLogIn};
+use crate::store::{Credentials, Epoch, NewSignIn};
 use crate::token::PlainToken;
 use crate::user::{User, Username};
 
@@ -122,10 +122,12 @@ impl Auth {
         epoch: Epoch,
         replaces: Option<PlainToken>,
     ) -> Result<(), Error> {
-        let (auth, presented) = (self.clone(), replaces.as_ref().map(PlainToken::id));
+        let auth = self.clone();
+        // The hash alone goes to the store.
+        let replaces = replaces.map(|token| (token.id(), token.hash()));
         Self::to_the_end(async move {
             let per_user = auth.inner.limits.per_user;
-            let log_in = NewLogIn {
+            let log_in = NewSignIn {
                 new,
                 epoch,
                 replaces,
@@ -133,9 +135,9 @@ impl Auth {
             };
             let outcome = auth.inner.store.open(&log_in).await;
             // Whatever the store answered: see `end_sessions`.
-            presented
-                .into_iter()
-                .for_each(|session| auth.inner.cache.forget_session(session));
+            if let Some((session, _)) = replaces {
+                auth.inner.cache.forget_session(session);
+            }
             auth.settle(outcome?, Error::InvalidCredentials)
         })
         .await

@@ -16,7 +16,7 @@ use crate::password::{Password, PasswordHash};
 use crate::session::{NewSession, Session};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{
-    Beat, By, Credentials, Cursor, Feed, LiveSession, NewLogIn, NewUser, PasswordChange,
+    Beat, By, Credentials, Cursor, Feed, LiveSession, NewSignIn, NewUser, PasswordChange,
     Result as StoreResult, Sessions, Users, Which,
 };
 use crate::token::PlainToken;
@@ -103,7 +103,7 @@ impl Users for Held {
 
 #[async_trait]
 impl Sessions for Held {
-    async fn open(&self, log_in: &NewLogIn) -> StoreResult<Outcome> {
+    async fn open(&self, log_in: &NewSignIn) -> StoreResult<Outcome> {
         self.fine()?;
         self.sqlite.open(log_in).await
     }
@@ -130,7 +130,7 @@ impl Sessions for Held {
                     session: live.session,
                     secret: live.secret,
                 };
-                let log_in = NewLogIn {
+                let log_in = NewSignIn {
                     new,
                     epoch: 0,
                     replaces: None,

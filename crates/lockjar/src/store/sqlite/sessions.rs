@@ -13,8 +13,8 @@ use super::{Doing, SqliteStore};
 use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
 use crate::session::Session;
-use crate::store::{By, Change, LiveSession, NewLogIn, Outcome, Result, Sessions, Which};
-use crate::token::PlainToken;
+use crate::store::{By, Change, LiveSession, NewSignIn, Outcome, Result, Sessions, Which};
+use crate::token::HashedSecret;
 
 /// Change rows are kept this long; a process that slept longer forgets all it knew.
 const KEEP_CHANGES: Duration = Duration::from_secs(24 * 3600);
@@ -23,7 +23,7 @@ const SWEEP: i64 = 1_000;
 
 #[async_trait]
 impl Sessions for SqliteStore {
-    async fn open(&self, log_in: &NewLogIn) -> Result<Outcome> {
+    async fn open(&self, log_in: &NewSignIn) -> Result<Outcome> {
         let session = &log_in.new.session;
         let mut tx = self.begin("opening a session").await?;
         let current: Option<(i64,)> = sqlx::query_as(
@@ -38,7 +38,7 @@ impl Sessions for SqliteStore {
             return Ok(Outcome::NoAuthority);
         }
         insert_session(&mut tx, &log_in.new, log_in.epoch).await?;
-        let mut ended = replaced(&mut tx, log_in.replaces.as_ref()).await?;
+        let mut ended = replaced(&mut tx, log_in.replaces).await?;
         ended.extend(oldest_above(&mut tx, session, log_in.per_user).await?);
         for id in &ended {
             announce(&mut tx, Change::Session(*id), session.created_at).await?;
@@ -146,15 +146,15 @@ impl Sessions for SqliteStore {
 /// Ends the session that the browser presented, if it knew the secret.
 async fn replaced(
     tx: &mut Transaction<'_, Sqlite>,
-    token: Option<&PlainToken>,
+    presented: Option<(SessionId, HashedSecret)>,
 ) -> Result<Vec<SessionId>> {
-    let Some(token) = token else {
+    let Some((session, secret)) = presented else {
         return Ok(Vec::new());
     };
     let ended: Vec<(Vec<u8>,)> =
         sqlx::query_as("DELETE FROM sessions WHERE id = ? AND secret_hash = ? RETURNING id")
-            .bind(token.id().as_bytes().as_slice())
-            .bind(token.hash().as_bytes().as_slice())
+            .bind(session.as_bytes().as_slice())
+            .bind(secret.as_bytes().as_slice())
             .fetch_all(&mut **tx)
             .await
             .doing("ending the session that a log-in replaces")?;
