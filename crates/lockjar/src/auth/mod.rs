@@ -123,6 +123,8 @@ impl Auth {
 
     /// Writes down what is still only in memory and closes the store. Requests that come later are answered 503.
     pub async fn close(&self) {
+        self.inner.trust.end();
+        self.inner.reads.close();
         self.flush_touches().await;
         self.inner.store.close().await;
     }

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use async_trait::async_trait;
-use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
 
 use super::rows::bytes;
 use super::{Doing, SqliteStore};
@@ -53,6 +53,12 @@ impl FeedReader {
             connection,
             read_up: None,
         })
+    }
+
+    /// SQLite lets go of the file with its last connection.
+    pub(super) async fn close(self) {
+        // What was never written cannot be lost by a close that fails.
+        let _ = self.connection.close().await;
     }
 
     /// Changes whenever another connection commits.
@@ -119,6 +125,9 @@ impl Feed for SqliteStore {
     async fn beat(&self, cursor: Option<Cursor>) -> Result<Beat> {
         self.same_file()?;
         let mut feed = self.feed.lock().await;
+        let feed = feed
+            .as_mut()
+            .ok_or_else(|| StoreError::unavailable("the store is closed"))?;
         // The version is read before the rows: a commit in between is seen again at the next beat, and missed by none.
         let version = feed.data_version().await?;
         let beat = match cursor {

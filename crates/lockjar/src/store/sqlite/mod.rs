@@ -36,8 +36,8 @@ pub struct SqliteStore {
     /// The one connection that writes: SQLite has one writer, and queueing here is fairer than its lock.
     writer: SqlitePool,
     readers: SqlitePool,
-    /// A connection of its own, so that a herd of reads cannot delay the news of a revocation.
-    feed: tokio::sync::Mutex<feed::FeedReader>,
+    /// A connection of its own, so that a herd of reads cannot delay the news of a revocation; none once closed.
+    feed: tokio::sync::Mutex<Option<feed::FeedReader>>,
     path: PathBuf,
     file: FileId,
 }
@@ -65,11 +65,11 @@ impl SqliteStore {
         MIGRATIONS.run(&writer).await.map_err(migration_error)?;
         let reading = options.pragma("query_only", "ON");
         let readers = pool(READERS, reading.clone()).await?;
-        let feed = tokio::sync::Mutex::new(feed::FeedReader::connect(reading).await?);
+        let feed = feed::FeedReader::connect(reading).await?;
         Ok(Self {
             writer,
             readers,
-            feed,
+            feed: Some(feed).into(),
             file: FileId::of(&path)?,
             path,
         })
@@ -128,6 +128,9 @@ impl SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn close(&self) {
+        if let Some(feed) = self.feed.lock().await.take() {
+            feed.close().await;
+        }
         self.readers.close().await;
         self.writer.close().await;
     }

@@ -188,3 +188,15 @@ async fn a_cursor_whose_rows_were_swept_is_told_of_the_gap() {
         Some(Vec::new())
     );
 }
+
+#[tokio::test]
+async fn a_closed_store_lets_go_of_the_file_and_answers_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let store = SqliteStore::open(&url(&path)).await.unwrap();
+    let side = folder.path().join("a.db-wal");
+    assert!(side.exists());
+    store.close().await;
+    assert!(!side.exists(), "the last connection takes the log with it");
+    assert!(store.beat(None).await.is_err() && store.by_name("alice").await.is_err());
+}
