@@ -10,13 +10,13 @@ const OTHERS_READ: u32 = 0o044;
 const OTHERS_WRITE: u32 = 0o022;
 
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
-    let database = config.database_file();
+    let database = &config.database_file;
     let sides = ["-wal", "-shm"].map(|suffix| {
         let mut side = database.clone().into_os_string();
         side.push(suffix);
         PathBuf::from(side)
     });
-    let data = std::iter::once(&database).chain(&sides).filter_map(|path| {
+    let data = std::iter::once(database).chain(&sides).filter_map(|path| {
         exposed(
             path,
             OTHERS_READ | OTHERS_WRITE,

@@ -1,8 +1,6 @@
 //! The change feed in SQLite. `PRAGMA data_version` says cheaply whether any other connection has committed; only then
 //! are rows read.
 
-use std::path::Path;
-
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
@@ -12,33 +10,6 @@ use super::{Doing, SqliteStore};
 use crate::error::StoreError;
 use crate::id::{SessionId, UserId};
 use crate::store::{Beat, Change, Cursor, Feed, Result};
-
-/// Which file this is: another one under the same name is not the store that was opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FileId {
-    device: u64,
-    inode: u64,
-}
-
-impl FileId {
-    pub(super) fn of(path: &Path) -> Result<Self> {
-        let failed = |error| {
-            StoreError::new(
-                format!("looking for the database file {}", path.display()),
-                error,
-            )
-        };
-        let about = std::fs::metadata(path).map_err(failed)?;
-        #[cfg(unix)]
-        let (device, inode) = {
-            use std::os::unix::fs::MetadataExt;
-            (about.dev(), about.ino())
-        };
-        #[cfg(not(unix))]
-        let (device, inode) = (0, about.created().map_or(0, |_| 0));
-        Ok(Self { device, inode })
-    }
-}
 
 pub(super) struct FeedReader {
     connection: SqliteConnection,

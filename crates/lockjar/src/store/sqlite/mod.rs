@@ -4,13 +4,18 @@
 //! such as the command line while the server runs, is a node like any other: it writes to the change feed, which this
 //! one reads several times a second.
 
+#[cfg(not(unix))]
+compile_error!(
+    "lockjar's SQLite store needs Unix: elsewhere nothing says whether a file was replaced by another"
+);
+
 mod feed;
+mod file;
 mod rows;
 mod sessions;
 mod users;
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,8 +26,8 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Sqlite, Transaction};
 
 use super::{Result, Store};
-use crate::error::StoreError;
-use feed::FileId;
+use crate::error::{ConfigError, StoreError};
+use file::FileId;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -39,7 +44,7 @@ pub struct SqliteStore {
     /// A connection of its own, so that a herd of reads cannot delay the news of a revocation; none once closed.
     feed: tokio::sync::Mutex<Option<feed::FeedReader>>,
     path: PathBuf,
-    file: FileId,
+    id: FileId,
 }
 
 impl SqliteStore {
@@ -48,10 +53,9 @@ impl SqliteStore {
     /// # Errors
     /// When the file cannot be opened, is no database, or was written by a newer Lockjar.
     pub async fn open(url: &str) -> Result<Self> {
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(|error| {
-                StoreError::new(format!("{url:?} is not of the form sqlite://FILE"), error)
-            })?
+        let path = Self::file(url).map_err(|error| StoreError::unavailable(error.to_string()))?;
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
@@ -59,8 +63,7 @@ impl SqliteStore {
             .busy_timeout(PATIENCE)
             // What a statement holds is nobody's business, and five beats a second would fill a log.
             .disable_statement_logging();
-        let path = options.get_filename().to_path_buf();
-        create_private(&path)?;
+        file::create_private(&path)?;
         let writer = pool(1, options.clone()).await?;
         MIGRATIONS.run(&writer).await.map_err(migration_error)?;
         let reading = options.pragma("query_only", "ON");
@@ -70,9 +73,17 @@ impl SqliteStore {
             writer,
             readers,
             feed: Some(feed).into(),
-            file: FileId::of(&path)?,
+            id: FileId::of(&path)?,
             path,
         })
+    }
+
+    /// The file in `sqlite://FILE`, percent signs decoded.
+    ///
+    /// # Errors
+    /// One sentence for a URL that names no file, such as `sqlite::memory:`, or that carries settings.
+    pub fn file(url: &str) -> std::result::Result<PathBuf, ConfigError> {
+        file::path_in(url)
     }
 
     /// The file.
@@ -87,10 +98,7 @@ impl SqliteStore {
     /// When `target` exists or cannot be written.
     pub async fn backup(&self, target: &Path) -> Result<()> {
         let doing = || format!("writing the backup {}", target.display());
-        private_options()
-            .create_new(true)
-            .open(target)
-            .map_err(|error| StoreError::new(doing(), error))?;
+        file::create_new_private(target).map_err(|error| StoreError::new(doing(), error))?;
         // SQLite fills an empty file and refuses any other.
         let copied = sqlx::query("VACUUM INTO ?")
             .bind(target.to_string_lossy())
@@ -105,7 +113,7 @@ impl SqliteStore {
     /// Refuses to go on with a file that is no longer the one under its name: what is written there would be lost at
     /// the next start, and what others revoke in the new one would never be seen.
     fn same_file(&self) -> Result<()> {
-        match FileId::of(&self.path)? == self.file {
+        match FileId::of(&self.path)? == self.id {
             true => Ok(()),
             false => Err(StoreError::unavailable(
                 "the database file was replaced by another: restart Lockjar",
@@ -146,23 +154,6 @@ async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqliteP
         .connect_with(options)
         .await
         .doing("opening the database file")
-}
-
-/// The database holds password hashes: nobody but its owner has business with it. SQLite gives its side files the
-/// mode of the main one.
-fn create_private(path: &Path) -> Result<()> {
-    let opened = private_options().create(true).truncate(false).open(path);
-    opened
-        .map(drop)
-        .map_err(|error| StoreError::new(format!("opening {}", path.display()), error))
-}
-
-fn private_options() -> std::fs::OpenOptions {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
 }
 
 fn migration_error(error: MigrateError) -> StoreError {
