@@ -16,16 +16,27 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let public = config
         .public_url(config.listen_port())
         .and_then(|url| PublicUrl::parse(&url));
-    let mut findings = match &public {
-        Ok(public) => [address(config, public), cookie(config, public)].concat(),
-        Err(error) => vec![Finding::serious(
+    let mut findings: Vec<_> = refused(config).into_iter().collect();
+    if let Ok(public) = public {
+        findings.extend(address(config, &public));
+        findings.extend(cookie(config, &public));
+    }
+    findings.extend(debugging(config));
+    findings
+}
+
+/// What the server itself refuses to start with.
+fn refused(config: &Config) -> Option<Finding> {
+    let checked = config
+        .builder(config.listen_port())
+        .and_then(|builder| builder.check());
+    checked.err().map(|error| {
+        Finding::serious(
             "L002",
             error.to_string(),
             "Change the setting; the server refuses to start with it",
-        )],
-    };
-    findings.extend(debugging(config));
-    findings
+        )
+    })
 }
 
 fn address(config: &Config, public: &PublicUrl) -> Vec<Finding> {
@@ -68,15 +79,8 @@ fn address(config: &Config, public: &PublicUrl) -> Vec<Finding> {
 
 fn cookie(config: &Config, public: &PublicUrl) -> Vec<Finding> {
     let settings = config.cookie();
-    let policy = match CookiePolicy::new(public, &settings) {
-        Ok(policy) => policy,
-        Err(error) => {
-            return vec![Finding::serious(
-                "L002",
-                error.to_string(),
-                "Change the setting; the server refuses to start with it",
-            )];
-        }
+    let Ok(policy) = CookiePolicy::new(public, &settings) else {
+        return Vec::new();
     };
     let mut findings = Vec::new();
     if public.is_https()
@@ -185,6 +189,9 @@ mod tests {
             ),
             ("public_url = \"http://app.example.com\"".to_owned(), "L002"),
             ("public_url = \"nonsense\"".to_owned(), "L002"),
+            ("session.idle = \"0s\"".to_owned(), "L002"),
+            ("trusted_origins = [\"nonsense\"]".to_owned(), "L002"),
+            ("cookie.path = \"app\"".to_owned(), "L002"),
             ("listen = \"0.0.0.0:8000\"".to_owned(), "L003"),
             ("listen = \"[::]:8000\"".to_owned(), "L004"),
             (format!("{https}cookie.name = \"session\""), "L010"),

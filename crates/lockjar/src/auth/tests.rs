@@ -938,3 +938,88 @@ async fn contradictory_settings_do_not_open() {
         "a refused start leaves no file behind"
     );
 }
+
+#[tokio::test]
+async fn an_idle_limit_of_half_a_minute_works_as_it_is() {
+    let limits = SessionLimits {
+        idle: Duration::from_secs(30),
+        ..SessionLimits::default()
+    };
+    let fixture = Fixture::with(|builder| builder.limits(limits)).await;
+    let alice = fixture.alice().await;
+    for _ in 0..3 {
+        fixture.pass(Duration::from_secs(20)).await;
+        assert!(fixture.is_in(&alice.token).await, "it is in use");
+    }
+    fixture.pass(Duration::from_secs(30)).await;
+    assert!(!fixture.is_in(&alice.token).await);
+}
+
+#[test]
+fn a_wrong_trusted_origin_is_called_by_its_name() {
+    let builder = Auth::builder("https://a.example").trust_origin("nonsense");
+    let sentence = builder.check().unwrap_err().to_string();
+    assert!(
+        sentence.contains("trusted origin \"nonsense\"") && !sentence.contains("public URL"),
+        "{sentence}"
+    );
+    assert!(Auth::builder("https://a.example").check().is_ok());
+}
+
+/// What is logged on this thread while an [`Auth`] is opened.
+async fn logged(builder: Builder) -> String {
+    #[derive(Clone, Default)]
+    struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+    impl std::io::Write for Log {
+        fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(line)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let (log, folder) = (Log::default(), tempfile::tempdir().unwrap());
+    let lines = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || lines.clone());
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let file = format!("sqlite://{}", folder.path().join("a.db").display());
+    builder.open(&file).await.unwrap();
+    let bytes = log.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[tokio::test]
+async fn whatever_was_made_dangerous_is_in_the_log_and_nothing_else_is() {
+    let plain = |url| {
+        Auth::builder(url).cookie(crate::cookie::CookieSettings {
+            insecure_plain_http: true,
+            ..Default::default()
+        })
+    };
+    let anything = PasswordPolicy::dangerously_accept_anything();
+    let local = || Auth::builder("http://localhost:8000");
+    for (builder, word) in [
+        (plain("http://a.example"), "insecure_plain_http"),
+        (
+            local().dangerously_without_csrf_guard(),
+            "dangerously_without_csrf_guard",
+        ),
+        (
+            local().password_policy(anything),
+            "dangerously_accept_anything",
+        ),
+    ] {
+        let log = logged(builder).await;
+        assert!(
+            log.contains(word) && log.matches("WARN").count() == 1,
+            "{word}: {log}"
+        );
+    }
+    for harmless in [
+        local(),
+        plain("http://localhost:8000"),
+        plain("https://a.example"),
+    ] {
+        assert_eq!(logged(harmless).await, "");
+    }
+}

@@ -58,6 +58,11 @@ impl PasswordPolicy {
         self.min_length
     }
 
+    /// Whether [`dangerously_accept_anything`](Self::dangerously_accept_anything) made it.
+    pub(crate) const fn accepts_anything(&self) -> bool {
+        !self.refuse_common
+    }
+
     /// Checks a password that is about to be set. `names` are what an attacker would think of: the user's name and
     /// address and the service's name. Takes about a millisecond, so it runs on the password threads.
     ///
