@@ -8,7 +8,7 @@
 //! | `https://…` | `__Host-Http-session` | HttpOnly; Secure; SameSite=Lax; Path=/ |
 //! | `http://localhost`, `127.0.0.1`, `[::1]` | `lockjar_<port>` | HttpOnly; SameSite=Lax; Path=/ |
 //! | `http://` elsewhere | refused, but for [`CookieSettings::insecure_plain_http`] | |
-//! | `https://…` with a domain | `__Secure-session` | the first row's and Domain |
+//! | `https://…` with a domain, or with a path other than / | `__Secure-session` | the first row's, with Domain or that Path |
 //!
 //! [RFC 6265bis]: https://datatracker.ietf.org/doc/draft-ietf-httpbis-rfc6265bis/
 //! [CHIPS]: https://developer.mozilla.org/docs/Web/Privacy/Guides/Privacy_sandbox/Partitioned_cookies
@@ -306,7 +306,19 @@ fn checked_domain(public: &PublicUrl, domain: &str) -> Result<String, ConfigErro
             "the cookie domain {domain:?} must be {host} or a registrable domain above it, or browsers drop the cookie"
         )));
     }
+    if is_public_suffix(&wanted) {
+        return Err(ConfigError::new(format!(
+            "the cookie domain {domain:?} is a public suffix, below which anyone can register a name, so that browsers \
+             drop the cookie: use a domain of your own"
+        )));
+    }
     Ok(wanted)
+}
+
+/// Whether the whole domain is on the list by which browsers judge, such as `co.uk` and `github.io`.
+fn is_public_suffix(domain: &str) -> bool {
+    psl::suffix(domain.as_bytes())
+        .is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == domain.as_bytes())
 }
 
 fn check_same_site(public: &PublicUrl, settings: &CookieSettings) -> Result<(), ConfigError> {
@@ -569,6 +581,16 @@ mod tests {
                 "https://a.example.com",
                 with(|s| s.domain = Some("com".into())),
                 "above it",
+            ),
+            (
+                "https://shop.co.uk",
+                with(|s| s.domain = Some("co.uk".into())),
+                "public suffix",
+            ),
+            (
+                "https://me.github.io",
+                with(|s| s.domain = Some(".GitHub.io".into())),
+                "public suffix",
             ),
             (
                 "https://192.0.2.1",
