@@ -75,7 +75,8 @@ impl Builder {
         Self { policy, ..self }
     }
 
-    /// What a password hash costs. Default: 19,456 KiB, 2 passes. Hashes that are weaker are renewed at log-in.
+    /// What a password hash costs. Default: 19,456 KiB, 2 passes. Hashes of other parameters are renewed
+    /// at log-in.
     pub fn argon2(self, argon: Argon2Params) -> Self {
         Self { argon, ..self }
     }

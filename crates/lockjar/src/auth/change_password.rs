@@ -58,7 +58,7 @@ impl Auth {
                 "password_wrong",
                 "That is not your current password.",
             )])),
-            Verdict::Right | Verdict::RightButWeak => Ok(()),
+            Verdict::Right | Verdict::RightButOld => Ok(()),
         }
     }
 

@@ -110,7 +110,7 @@ impl Auth {
         self.open_session(new, epoch, request.client.presented)
             .await?;
         tracing::info!(event = "log_in", user = %user.id, session = %signed_in.token.id(), "a user logged in");
-        if verdict == Verdict::RightButWeak {
+        if verdict == Verdict::RightButOld {
             self.rehash_later(user.id, hash, request.password);
         }
         Ok(signed_in)
