@@ -114,12 +114,12 @@ impl<'a> Operator<'a> {
         self.auth.set_password(change).await
     }
 
-    /// A user's live sessions.
+    /// A user's sessions that have not expired, the last used first.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn sessions(&self, user: UserId) -> Result<Vec<Session>, Error> {
-        Ok(self.auth.inner.store.of_user(user).await?)
+        self.auth.sessions_of(user).await
     }
 
     /// Ends a session, whosever it is.

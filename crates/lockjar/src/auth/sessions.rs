@@ -24,8 +24,13 @@ impl Auth {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn sessions(&self, user: &CurrentUser) -> Result<Vec<Session>, Error> {
+        self.sessions_of(user.id).await
+    }
+
+    /// The store knows neither the time nor the limits.
+    pub(super) async fn sessions_of(&self, user: UserId) -> Result<Vec<Session>, Error> {
         let (now, idle) = (self.inner.clock.now(), self.inner.limits.idle);
-        let mut sessions = self.inner.store.of_user(user.id).await?;
+        let mut sessions = self.inner.store.of_user(user).await?;
         sessions.retain(|session| !session.is_expired(now, idle));
         Ok(sessions)
     }

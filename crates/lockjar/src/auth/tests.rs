@@ -561,7 +561,7 @@ async fn sessions_are_the_users_own_to_see_and_end() {
 }
 
 #[tokio::test]
-async fn a_weak_hash_is_renewed_after_a_log_in() {
+async fn a_hash_of_other_parameters_is_renewed_after_a_log_in() {
     let fixture = Fixture::with(|builder| {
         builder.argon2(Argon2Params {
             memory_kib: 128,
@@ -580,14 +580,14 @@ async fn a_weak_hash_is_renewed_after_a_log_in() {
             .unwrap()
             .hash
     };
-    let weak = crate::password::Memory::default()
+    let old = crate::password::Memory::default()
         .hash(CHEAP, &Password::new(PASSWORD))
         .unwrap();
     assert!(
         fixture
             .store
             .sqlite
-            .rehash(alice.user.id, &hash().await, &weak)
+            .rehash(alice.user.id, &hash().await, &old)
             .await
             .unwrap()
     );
@@ -599,7 +599,7 @@ async fn a_weak_hash_is_renewed_after_a_log_in() {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("the hash stayed weak");
+    panic!("the hash stayed old");
 }
 
 #[tokio::test]
@@ -1022,4 +1022,21 @@ async fn whatever_was_made_dangerous_is_in_the_log_and_nothing_else_is() {
     ] {
         assert_eq!(logged(harmless).await, "");
     }
+}
+
+#[tokio::test]
+async fn an_expired_session_is_listed_for_nobody() {
+    let fixture = Fixture::new().await;
+    let alice = fixture.alice().await;
+    fixture.pass(Duration::from_secs(13 * 3600)).await;
+    let new = fixture.log_in().await;
+    let listed = fixture
+        .auth
+        .operator()
+        .sessions(alice.user.id)
+        .await
+        .unwrap();
+    let ids: Vec<_> = listed.iter().map(|session| session.id).collect();
+    assert_eq!(ids, [new.token.id()], "to the operator");
+    assert_eq!(fixture.auth.sessions(&new.user).await.unwrap(), listed);
 }
