@@ -23,7 +23,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Sqlite, Transaction};
+use sqlx::{ConnectOptions, Connection, Sqlite, Transaction};
 
 use super::{Result, Store};
 use crate::error::{ConfigError, StoreError};
@@ -54,15 +54,7 @@ impl SqliteStore {
     /// When the file cannot be opened, is no database, or was written by a newer Lockjar.
     pub async fn open(url: &str) -> Result<Self> {
         let path = Self::file(url).map_err(|error| StoreError::unavailable(error.to_string()))?;
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(PATIENCE)
-            // What a statement holds is nobody's business, and five beats a second would fill a log.
-            .disable_statement_logging();
+        let options = options(&path);
         file::create_private(&path)?;
         let writer = pool(1, options.clone()).await?;
         MIGRATIONS.run(&writer).await.map_err(migration_error)?;
@@ -97,17 +89,31 @@ impl SqliteStore {
     /// # Errors
     /// When `target` exists or cannot be written.
     pub async fn backup(&self, target: &Path) -> Result<()> {
+        self.same_file()?;
         let doing = || format!("writing the backup {}", target.display());
         file::create_new_private(target).map_err(|error| StoreError::new(doing(), error))?;
-        // SQLite fills an empty file and refuses any other.
-        let copied = sqlx::query("VACUUM INTO ?")
-            .bind(target.to_string_lossy())
-            .execute(&self.writer)
-            .await;
-        copied.map(drop).map_err(|error| {
+        self.copy_to(target).await.map_err(|error| {
             let _ = std::fs::remove_file(target);
             StoreError::new(doing(), error)
         })
+    }
+
+    /// On a connection of its own: the copy takes its time, in which log-ins go on.
+    async fn copy_to(&self, target: &Path) -> sqlx::Result<()> {
+        // SQLite would read settings out of a relative name that begins with `file:`.
+        let target = std::path::absolute(target)?;
+        let unspeakable = || sqlx::Error::Configuration("the path is not UTF-8".into());
+        let name = target.to_str().ok_or_else(unspeakable)?;
+        let mut connection = options(&self.path)
+            .create_if_missing(false)
+            .connect()
+            .await?;
+        // SQLite fills an empty file and refuses any other.
+        sqlx::query("VACUUM INTO ?")
+            .bind(name)
+            .execute(&mut connection)
+            .await?;
+        connection.close().await
     }
 
     /// Refuses to go on with a file that is no longer the one under its name: what is written there would be lost at
@@ -142,6 +148,18 @@ impl Store for SqliteStore {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(PATIENCE)
+        // What a statement holds is nobody's business, and five beats a second would fill a log.
+        .disable_statement_logging()
 }
 
 async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool> {

@@ -223,3 +223,18 @@ async fn a_sweep_leaves_no_hole_where_a_clock_ran_behind() {
     let beat = store.beat(Some(start.cursor)).await.unwrap();
     assert_eq!(beat.changes, Some(vec![Change::User(user.id); 3]));
 }
+
+#[tokio::test]
+async fn a_backup_does_not_wait_for_the_writer_nor_the_writer_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&url(&folder.path().join("a.db")))
+        .await
+        .unwrap();
+    store.create(&a_user("alice"), None).await.unwrap();
+    let writing = store.begin("being slow").await.unwrap();
+    let target = folder.path().join("b.db");
+    store.backup(&target).await.unwrap();
+    writing.rollback().await.unwrap();
+    let copy = SqliteStore::open(&url(&target)).await.unwrap();
+    assert!(copy.by_name("alice").await.unwrap().is_some());
+}
