@@ -11,7 +11,7 @@ use super::{Auth, Inner};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::id::SessionId;
-use crate::store::{Change, Cursor};
+use crate::store::Cursor;
 
 /// Five beats fit into the time for which one is believed.
 const BEATS_PER_STALENESS: u32 = 5;
@@ -152,13 +152,6 @@ impl Auth {
         }
         inner.trust.renew(began);
         Ok(beat.cursor)
-    }
-
-    fn forget(&self, change: Change) {
-        match change {
-            Change::Session(session) => self.inner.cache.forget_session(session),
-            Change::User(user) => self.inner.cache.forget_user(user),
-        }
     }
 
     /// Writes last uses down. What cannot be written is lost, which costs a session some of its idle time and no more.
