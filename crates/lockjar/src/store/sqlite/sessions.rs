@@ -50,8 +50,8 @@ impl Sessions for SqliteStore {
     async fn live(&self, session: SessionId) -> Result<Option<LiveSession>> {
         let row: Option<LiveRow> = sqlx::query_as(
             "SELECT s.id, s.user_id, s.secret_hash, s.created_at, s.last_seen_at, s.expires_at, s.remember,
-                    s.user_agent, u.username, u.email, u.password_hash, u.epoch AS user_epoch,
-                    u.created_at AS user_created_at, u.disabled_at
+                    s.user_agent, u.username, u.email, u.epoch AS user_epoch, u.created_at AS user_created_at,
+                    u.disabled_at
              FROM sessions s JOIN users u ON u.id = s.user_id AND u.epoch = s.epoch
              WHERE s.id = ? AND u.disabled_at IS NULL",
         )

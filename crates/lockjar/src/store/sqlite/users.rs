@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sqlx::{Sqlite, Transaction};
 
-use super::rows::{UserRow, announce, has_authority, insert_session, session_ids};
+use super::rows::{CredentialsRow, UserRow, announce, has_authority, insert_session, session_ids};
 use super::{Doing, SqliteStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
@@ -41,7 +41,7 @@ impl Users for SqliteStore {
     }
 
     async fn by_name(&self, key: &str) -> Result<Option<Credentials>> {
-        let row: Option<UserRow> = sqlx::query_as(
+        let row: Option<CredentialsRow> = sqlx::query_as(
             "SELECT id AS user_id, username, email, password_hash, epoch AS user_epoch,
                     created_at AS user_created_at, disabled_at
              FROM users WHERE username_key = ?",
@@ -50,11 +50,11 @@ impl Users for SqliteStore {
         .fetch_optional(self.reader()?)
         .await
         .doing("reading an account")?;
-        row.map(UserRow::credentials).transpose()
+        row.map(CredentialsRow::credentials).transpose()
     }
 
     async fn by_id(&self, user: UserId) -> Result<Option<Credentials>> {
-        let row: Option<UserRow> = sqlx::query_as(
+        let row: Option<CredentialsRow> = sqlx::query_as(
             "SELECT id AS user_id, username, email, password_hash, epoch AS user_epoch,
                     created_at AS user_created_at, disabled_at
              FROM users WHERE id = ?",
@@ -63,13 +63,12 @@ impl Users for SqliteStore {
         .fetch_optional(self.reader()?)
         .await
         .doing("reading an account")?;
-        row.map(UserRow::credentials).transpose()
+        row.map(CredentialsRow::credentials).transpose()
     }
 
     async fn list(&self) -> Result<Vec<User>> {
         let rows: Vec<UserRow> = sqlx::query_as(
-            "SELECT id AS user_id, username, email, password_hash, epoch AS user_epoch,
-                    created_at AS user_created_at, disabled_at
+            "SELECT id AS user_id, username, email, created_at AS user_created_at, disabled_at
              FROM users ORDER BY username_key",
         )
         .fetch_all(self.reader()?)
@@ -116,14 +115,17 @@ impl Users for SqliteStore {
     }
 
     async fn set_disabled(&self, user: UserId, disabled: bool, now: Timestamp) -> Result<Outcome> {
-        let mut tx = self.begin("disabling an account").await?;
-        self.same_file()?;
+        let doing = match disabled {
+            true => "disabling an account",
+            false => "enabling an account",
+        };
+        let mut tx = self.begin(doing).await?;
         let written = sqlx::query("UPDATE users SET disabled_at = ? WHERE id = ?")
             .bind(disabled.then_some(now.as_millis()))
             .bind(user.as_bytes().as_slice())
             .execute(&mut *tx)
             .await
-            .doing("disabling an account")?;
+            .doing(doing)?;
         if written.rows_affected() == 0 {
             return Ok(Outcome::NotFound);
         }
@@ -133,7 +135,7 @@ impl Users for SqliteStore {
         } else {
             Vec::new()
         };
-        tx.commit().await.doing("disabling an account")?;
+        tx.commit().await.doing(doing)?;
         Ok(Outcome::Done(ended))
     }
 
