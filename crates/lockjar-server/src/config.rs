@@ -85,7 +85,7 @@ impl Config {
         let policy = PasswordPolicy::default();
         self.settings
             .password_min_length
-            .map_or(policy.clone(), |length| policy.min_length(length))
+            .map_or(policy.clone(), |length| policy.with_min_length(length))
     }
 
     pub(crate) fn limits(&self) -> SessionLimits {
@@ -149,7 +149,7 @@ impl Config {
             .limits(self.limits())
             .password_policy(self.password_policy());
         if let Some(service) = &self.settings.service {
-            builder = builder.service(service);
+            builder = builder.service_name(service);
         }
         for origin in self.trusted_origins() {
             builder = builder.trust_origin(origin);
@@ -291,7 +291,7 @@ pub(crate) mod tests {
             (limits.browser, limits.per_user),
             (Duration::from_secs(3 * 3600), 4)
         );
-        assert_eq!(config.password_policy().shortest(), 20);
+        assert_eq!(config.password_policy().min_length(), 20);
         assert_eq!(config.trusted_origins(), ["https://c.example"]);
         assert_eq!(
             (config.shutdown_grace(), config.log_format()),

@@ -52,7 +52,7 @@ fn exposed(
     bits: u32,
     number: &'static str,
     why: &str,
-    mend: &'static str,
+    remedy: &'static str,
 ) -> Option<Finding> {
     let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
     let verb = if mode & OTHERS_WRITE & bits == 0 {
@@ -64,7 +64,7 @@ fn exposed(
         "{} {why}, and others on this machine may {verb} it (mode {mode:o})",
         path.display()
     );
-    (mode & bits != 0).then(|| Finding::serious(number, what, mend))
+    (mode & bits != 0).then(|| Finding::serious(number, what, remedy))
 }
 
 #[cfg(test)]

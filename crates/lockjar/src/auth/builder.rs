@@ -22,7 +22,7 @@ const CACHE_CAPACITY: usize = 131_072;
 const READS: usize = 32;
 
 /// What [`Auth`] is made with. Nothing is checked before [`check`](Self::check), [`open`](Self::open) or
-/// [`store`](Self::store), which refuse contradictions with a sentence that says what to change.
+/// [`open_with`](Self::open_with), which refuse contradictions with a sentence that says what to change.
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it is opened"]
 pub struct Builder {
@@ -87,7 +87,7 @@ impl Builder {
     }
 
     /// The name that pages show. Default: `Lockjar`.
-    pub fn service(self, name: impl Into<String>) -> Self {
+    pub fn service_name(self, name: impl Into<String>) -> Self {
         Self {
             service: name.into(),
             ..self
@@ -152,14 +152,14 @@ impl Builder {
     pub async fn open(self, database: &str) -> Result<Auth, OpenError> {
         self.check()?;
         let store = crate::store::sqlite::SqliteStore::open(database).await?;
-        self.store(Arc::new(store)).await
+        self.open_with(Arc::new(store)).await
     }
 
     /// Works on a store that is open already.
     ///
     /// # Errors
     /// A contradiction among the settings, or a store that cannot be read.
-    pub async fn store(self, store: Arc<dyn Store>) -> Result<Auth, OpenError> {
+    pub async fn open_with(self, store: Arc<dyn Store>) -> Result<Auth, OpenError> {
         let checked = self.checked()?;
         let began = self.clock.uptime();
         let beat = store.beat(None).await?;

@@ -206,7 +206,7 @@ impl Fixture {
         let builder = Auth::builder("http://localhost:8000")
             .argon2(CHEAP)
             .clock(clock.clone());
-        let auth = change(builder).store(store.clone()).await.unwrap();
+        let auth = change(builder).open_with(store.clone()).await.unwrap();
         Self {
             auth,
             store,

@@ -17,7 +17,7 @@ async fn flaky() -> (Site, Arc<FlakyStore>) {
     let folder = tempfile::tempdir().unwrap();
     let path = format!("sqlite://{}", folder.path().join("a.db").display());
     let store = Arc::new(FlakyStore::new(SqliteStore::open(&path).await.unwrap()));
-    let site = Site::over(URL, folder, |builder| builder.store(store.clone())).await;
+    let site = Site::over(URL, folder, |builder| builder.open_with(store.clone())).await;
     (site, store)
 }
 

@@ -6,7 +6,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 
 use super::rows::bytes;
-use super::{Doing, SqliteStore};
+use super::{Context, SqliteStore};
 use crate::error::StoreError;
 use crate::id::{SessionId, UserId};
 use crate::store::{Beat, Change, Cursor, Feed, Result};
@@ -19,7 +19,7 @@ pub(super) struct FeedReader {
 
 impl FeedReader {
     pub(super) async fn connect(options: SqliteConnectOptions) -> Result<Self> {
-        let connection = options.connect().await.doing("opening the change feed")?;
+        let connection = options.connect().await.context("opening the change feed")?;
         Ok(Self {
             connection,
             read_up: None,
@@ -37,7 +37,7 @@ impl FeedReader {
         let (version,) = sqlx::query_as("PRAGMA data_version")
             .fetch_one(&mut self.connection)
             .await
-            .doing("asking whether the database has changed")?;
+            .context("asking whether the database has changed")?;
         Ok(version)
     }
 
@@ -47,7 +47,7 @@ impl FeedReader {
         )
         .fetch_one(&mut self.connection)
         .await
-        .doing("reading where the change feed ends")?;
+        .context("reading where the change feed ends")?;
         Ok(Cursor(last))
     }
 
@@ -58,7 +58,7 @@ impl FeedReader {
                 .bind(cursor.0)
                 .fetch_all(&mut self.connection)
                 .await
-                .doing("reading the change feed")?;
+                .context("reading the change feed")?;
         // The newest row is never swept, and numbers have no gaps: one that does not follow on was swept unseen.
         let gap = match rows.first() {
             Some((first, ..)) => *first != cursor.0 + 1,

@@ -135,7 +135,10 @@ impl SqliteStore {
     /// Begins a transaction that holds the write lock from the start, so that what it reads stays true until it commits.
     async fn begin(&self, doing: &'static str) -> Result<Transaction<'static, Sqlite>> {
         self.same_file()?;
-        self.writer.begin_with("BEGIN IMMEDIATE").await.doing(doing)
+        self.writer
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .context(doing)
     }
 }
 
@@ -171,7 +174,7 @@ async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqliteP
         .max_lifetime(None)
         .connect_with(options)
         .await
-        .doing("opening the database file")
+        .context("opening the database file")
 }
 
 fn migration_error(error: MigrateError) -> StoreError {
@@ -184,13 +187,13 @@ fn migration_error(error: MigrateError) -> StoreError {
 }
 
 /// Says what was being done when SQLite failed.
-trait Doing<T> {
-    fn doing(self, what: &'static str) -> Result<T>;
+trait Context<T> {
+    fn context(self, doing: &'static str) -> Result<T>;
 }
 
-impl<T> Doing<T> for sqlx::Result<T> {
-    fn doing(self, what: &'static str) -> Result<T> {
-        self.map_err(|error| StoreError::new(what, error))
+impl<T> Context<T> for sqlx::Result<T> {
+    fn context(self, doing: &'static str) -> Result<T> {
+        self.map_err(|error| StoreError::new(doing, error))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use sqlx::{FromRow, Sqlite, Transaction};
 
-use super::Doing;
+use super::Context;
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::id::{SessionId, UserId};
@@ -135,7 +135,7 @@ pub(super) async fn insert_session(
     .execute(&mut **tx)
     .await
     .map(drop)
-    .doing("writing a session")
+    .context("writing a session")
 }
 
 /// Whether the authority still stands, asked inside the transaction that is about to use it.
@@ -155,7 +155,7 @@ pub(super) async fn has_authority(
     .bind(user.as_bytes().as_slice())
     .fetch_optional(&mut **tx)
     .await
-    .doing("checking the authority for a change")?;
+    .context("checking the authority for a change")?;
     Ok(live.is_some())
 }
 
@@ -176,5 +176,5 @@ pub(super) async fn announce(
         .execute(&mut **tx)
         .await
         .map(drop)
-        .doing("writing to the change feed")
+        .context("writing to the change feed")
 }

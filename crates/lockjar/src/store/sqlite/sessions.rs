@@ -9,7 +9,7 @@ use super::rows::{
     LiveRow, SessionRow, announce, bytes, has_authority, insert_session, session_ids,
 };
 use super::users::{end_all, raise_epoch};
-use super::{Doing, SqliteStore};
+use super::{Context, SqliteStore};
 use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
 use crate::session::Session;
@@ -33,7 +33,7 @@ impl Sessions for SqliteStore {
         .bind(log_in.epoch)
         .fetch_optional(&mut *tx)
         .await
-        .doing("checking a log-in's epoch")?;
+        .context("checking a log-in's epoch")?;
         if current.is_none() {
             return Ok(Outcome::NoAuthority);
         }
@@ -43,7 +43,7 @@ impl Sessions for SqliteStore {
         for id in &ended {
             announce(&mut tx, Change::Session(*id), session.created_at).await?;
         }
-        tx.commit().await.doing("opening a session")?;
+        tx.commit().await.context("opening a session")?;
         Ok(Outcome::Done(ended))
     }
 
@@ -58,7 +58,7 @@ impl Sessions for SqliteStore {
         .bind(session.as_bytes().as_slice())
         .fetch_optional(self.reader()?)
         .await
-        .doing("reading a session")?;
+        .context("reading a session")?;
         row.map(LiveRow::live).transpose()
     }
 
@@ -72,7 +72,7 @@ impl Sessions for SqliteStore {
         .bind(user.as_bytes().as_slice())
         .fetch_all(self.reader()?)
         .await
-        .doing("listing an account's sessions")?;
+        .context("listing an account's sessions")?;
         rows.into_iter().map(SessionRow::session).collect()
     }
 
@@ -86,9 +86,9 @@ impl Sessions for SqliteStore {
             .bind(at.as_millis())
             .execute(&mut *tx)
             .await
-            .doing("noting when a session was used")?;
+            .context("noting when a session was used")?;
         }
-        tx.commit().await.doing("noting when sessions were used")
+        tx.commit().await.context("noting when sessions were used")
     }
 
     async fn end(&self, user: UserId, which: Which, by: By, now: Timestamp) -> Result<Outcome> {
@@ -107,7 +107,7 @@ impl Sessions for SqliteStore {
         let Some(ended) = ended else {
             return Ok(Outcome::NotFound);
         };
-        tx.commit().await.doing("ending sessions")?;
+        tx.commit().await.context("ending sessions")?;
         Ok(Outcome::Done(ended))
     }
 
@@ -116,7 +116,7 @@ impl Sessions for SqliteStore {
             .bind(session.as_bytes().as_slice())
             .fetch_optional(self.reader()?)
             .await
-            .doing("reading a session's owner")?;
+            .context("reading a session's owner")?;
         row.map(|(user,)| bytes(&user).map(UserId::from_bytes))
             .transpose()
     }
@@ -132,7 +132,7 @@ impl Sessions for SqliteStore {
         .bind(SWEEP)
         .execute(&mut *tx)
         .await
-        .doing("sweeping expired sessions")?;
+        .context("sweeping expired sessions")?;
         // A prefix alone, even where the clock of one who wrote was behind: nobody would notice a hole.
         sqlx::query(
             "DELETE FROM changes WHERE id < coalesce((SELECT min(id) FROM changes WHERE at >= ?1),
@@ -141,8 +141,8 @@ impl Sessions for SqliteStore {
         .bind(now.before(KEEP_CHANGES).as_millis())
         .execute(&mut *tx)
         .await
-        .doing("sweeping the change feed")?;
-        tx.commit().await.doing("sweeping expired sessions")?;
+        .context("sweeping the change feed")?;
+        tx.commit().await.context("sweeping expired sessions")?;
         Ok(swept.rows_affected())
     }
 }
@@ -161,7 +161,7 @@ async fn replaced(
             .bind(secret.as_bytes().as_slice())
             .fetch_all(&mut **tx)
             .await
-            .doing("ending the session that a log-in replaces")?;
+            .context("ending the session that a log-in replaces")?;
     session_ids(&ended)
 }
 
@@ -181,7 +181,7 @@ async fn oldest_above(
     .bind(per_user.saturating_sub(1))
     .fetch_all(&mut **tx)
     .await
-    .doing("ending the oldest sessions")?;
+    .context("ending the oldest sessions")?;
     session_ids(&ended)
 }
 
@@ -197,7 +197,7 @@ async fn end_one(
             .bind(user.as_bytes().as_slice())
             .fetch_all(&mut **tx)
             .await
-            .doing("ending a session")?;
+            .context("ending a session")?;
     if ended.is_empty() {
         return Ok(None);
     }
@@ -221,7 +221,7 @@ async fn end_all_but(
         .bind(user.as_bytes().as_slice())
         .execute(&mut **tx)
         .await
-        .doing("keeping a session")?;
+        .context("keeping a session")?;
     if moved.rows_affected() == 0 {
         return Ok(None);
     }
@@ -231,7 +231,7 @@ async fn end_all_but(
             .bind(kept.as_bytes().as_slice())
             .fetch_all(&mut **tx)
             .await
-            .doing("ending an account's other sessions")?;
+            .context("ending an account's other sessions")?;
     announce(tx, Change::User(user), now).await?;
     session_ids(&ended).map(Some)
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sqlx::{Sqlite, Transaction};
 
 use super::rows::{CredentialsRow, UserRow, announce, has_authority, insert_session, session_ids};
-use super::{Doing, SqliteStore};
+use super::{Context, SqliteStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::id::{SessionId, UserId};
@@ -29,14 +29,14 @@ impl Users for SqliteStore {
         .bind(user.created_at.as_millis())
         .execute(&mut *tx)
         .await
-        .doing("making an account")?;
+        .context("making an account")?;
         if written.rows_affected() == 0 {
             return Ok(false);
         }
         if let Some(session) = session {
             insert_session(&mut tx, session, 0).await?;
         }
-        tx.commit().await.doing("making an account")?;
+        tx.commit().await.context("making an account")?;
         Ok(true)
     }
 
@@ -49,7 +49,7 @@ impl Users for SqliteStore {
         .bind(key)
         .fetch_optional(self.reader()?)
         .await
-        .doing("reading an account")?;
+        .context("reading an account")?;
         row.map(CredentialsRow::credentials).transpose()
     }
 
@@ -62,7 +62,7 @@ impl Users for SqliteStore {
         .bind(user.as_bytes().as_slice())
         .fetch_optional(self.reader()?)
         .await
-        .doing("reading an account")?;
+        .context("reading an account")?;
         row.map(CredentialsRow::credentials).transpose()
     }
 
@@ -73,7 +73,7 @@ impl Users for SqliteStore {
         )
         .fetch_all(self.reader()?)
         .await
-        .doing("listing the accounts")?;
+        .context("listing the accounts")?;
         rows.into_iter().map(UserRow::user).collect()
     }
 
@@ -85,7 +85,7 @@ impl Users for SqliteStore {
                 .bind(old.as_phc())
                 .execute(&self.writer)
                 .await
-                .doing("strengthening a password hash")?;
+                .context("strengthening a password hash")?;
         Ok(written.rows_affected() > 0)
     }
 
@@ -105,12 +105,12 @@ impl Users for SqliteStore {
             .bind(change.user.as_bytes().as_slice())
             .execute(&mut *tx)
             .await
-            .doing("changing a password")?;
+            .context("changing a password")?;
         let ended = end_all(&mut tx, change.user, change.now).await?;
         if let Some(session) = &change.session {
             insert_session(&mut tx, session, epoch).await?;
         }
-        tx.commit().await.doing("changing a password")?;
+        tx.commit().await.context("changing a password")?;
         Ok(Outcome::Done(ended))
     }
 
@@ -125,7 +125,7 @@ impl Users for SqliteStore {
             .bind(user.as_bytes().as_slice())
             .execute(&mut *tx)
             .await
-            .doing(doing)?;
+            .context(doing)?;
         if written.rows_affected() == 0 {
             return Ok(Outcome::NotFound);
         }
@@ -135,7 +135,7 @@ impl Users for SqliteStore {
         } else {
             Vec::new()
         };
-        tx.commit().await.doing(doing)?;
+        tx.commit().await.context(doing)?;
         Ok(Outcome::Done(ended))
     }
 
@@ -146,11 +146,11 @@ impl Users for SqliteStore {
             .bind(user.as_bytes().as_slice())
             .execute(&mut *tx)
             .await
-            .doing("deleting an account")?;
+            .context("deleting an account")?;
         if written.rows_affected() == 0 {
             return Ok(Outcome::NotFound);
         }
-        tx.commit().await.doing("deleting an account")?;
+        tx.commit().await.context("deleting an account")?;
         Ok(Outcome::Done(ended))
     }
 }
@@ -165,7 +165,7 @@ pub(super) async fn raise_epoch(
             .bind(user.as_bytes().as_slice())
             .fetch_optional(&mut **tx)
             .await
-            .doing("raising an account's epoch")?;
+            .context("raising an account's epoch")?;
     Ok(row.map(|(epoch,)| epoch))
 }
 
@@ -180,7 +180,7 @@ pub(super) async fn end_all(
             .bind(user.as_bytes().as_slice())
             .fetch_all(&mut **tx)
             .await
-            .doing("ending an account's sessions")?;
+            .context("ending an account's sessions")?;
     announce(tx, Change::User(user), now).await?;
     session_ids(&ended)
 }
