@@ -76,7 +76,11 @@ fn clippy() -> Outcome {
 }
 
 fn features() -> Outcome {
-    for features in ["", "--features web", "--features sqlite", "--features docs"] {
+    for feature in ["", "web", "sqlite", "docs", "conformance"] {
+        let features = match feature {
+            "" => String::new(),
+            one => format!("--features {one}"),
+        };
         let core = "clippy --quiet --package lockjar --no-default-features";
         run(&mut cargo(&format!("{core} {features} -- -D warnings")))?;
     }

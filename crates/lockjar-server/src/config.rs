@@ -6,14 +6,15 @@ use std::time::Duration;
 use lockjar::cookie::{CookieSettings, SameSite};
 use lockjar::password::PasswordPolicy;
 use lockjar::session::SessionLimits;
+use lockjar::store::sqlite::SqliteStore;
 use lockjar::{Auth, Builder, ConfigError};
 use serde::Deserialize;
 
 use crate::settings::{LogFormat, LogLevel, SameSiteSetting, Settings};
 
 const FILE: &str = "lockjar.toml";
-/// What the address of a database begins with.
-const SQLITE: &str = "sqlite:";
+/// Where the database is unless a setting says so.
+const DATABASE: &str = "sqlite://lockjar.db";
 
 /// The settings in force.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct Config {
     settings: Settings,
     /// The file that was read, if one was.
     pub(crate) file: Option<PathBuf>,
+    /// The database's path.
+    pub(crate) database_file: PathBuf,
     /// Certificate chain and key.
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
 }
@@ -39,18 +42,13 @@ impl Config {
             .unwrap_or_default();
         let settings = stronger.or(weaker);
         let tls = tls_files(&settings)?;
-        let config = Self {
+        let database_file = SqliteStore::file(settings.database.as_deref().unwrap_or(DATABASE))?;
+        Ok(Self {
             settings,
             file,
+            database_file,
             tls,
-        };
-        if config.database().starts_with(SQLITE) {
-            return Ok(config);
-        }
-        Err(ConfigError::new(format!(
-            "the database {:?} is not of the form sqlite://FILE",
-            config.database()
-        )))
+        })
     }
 
     pub(crate) fn listen(&self) -> &str {
@@ -58,18 +56,7 @@ impl Config {
     }
 
     pub(crate) fn database(&self) -> &str {
-        self.settings
-            .database
-            .as_deref()
-            .unwrap_or("sqlite://lockjar.db")
-    }
-
-    /// The database's path, without what the URL says beside it.
-    pub(crate) fn database_file(&self) -> PathBuf {
-        let url = self.database();
-        let path = url.strip_prefix(SQLITE).unwrap_or(url);
-        let path = path.strip_prefix("//").unwrap_or(path);
-        PathBuf::from(path.split('?').next().unwrap_or(path))
+        self.settings.database.as_deref().unwrap_or(DATABASE)
     }
 
     pub(crate) fn log_format(&self) -> LogFormat {
@@ -98,7 +85,7 @@ impl Config {
         let policy = PasswordPolicy::default();
         self.settings
             .password_min_length
-            .map_or(policy.clone(), |length| policy.min_length(length))
+            .map_or(policy.clone(), |length| policy.with_min_length(length))
     }
 
     pub(crate) fn limits(&self) -> SessionLimits {
@@ -162,7 +149,7 @@ impl Config {
             .limits(self.limits())
             .password_policy(self.password_policy());
         if let Some(service) = &self.settings.service {
-            builder = builder.service(service);
+            builder = builder.service_name(service);
         }
         for origin in self.trusted_origins() {
             builder = builder.trust_origin(origin);
@@ -304,7 +291,7 @@ pub(crate) mod tests {
             (limits.browser, limits.per_user),
             (Duration::from_secs(3 * 3600), 4)
         );
-        assert_eq!(config.password_policy().shortest(), 20);
+        assert_eq!(config.password_policy().min_length(), 20);
         assert_eq!(config.trusted_origins(), ["https://c.example"]);
         assert_eq!(
             (config.shutdown_grace(), config.log_format()),
@@ -315,6 +302,16 @@ pub(crate) mod tests {
             (LogLevel::Warn, "sqlite://d.db")
         );
         assert_eq!(config.public_url(1).unwrap(), "https://b.example");
+    }
+
+    #[test]
+    fn the_database_file_is_the_one_that_the_store_opens() {
+        let file = |url| load(&["--database", url], "").unwrap().database_file;
+        assert_eq!(
+            load(&[], "").unwrap().database_file,
+            Path::new("lockjar.db")
+        );
+        assert_eq!(file("sqlite:///srv/a%20b.db"), Path::new("/srv/a b.db"));
     }
 
     #[test]
@@ -348,6 +345,9 @@ pub(crate) mod tests {
             (&["--session-idle", "soon"], "", "duration"),
             (&["--tls-cert", "c"], "", "go together"),
             (&["--config", "/nowhere/lockjar.toml"], "", "cannot be"),
+            (&["--database", "sqlite::memory:"], "", "lost"),
+            (&[], "database = \"sqlite://a.db?mode=memory\"", "'?'"),
+            (&[], "database = \"a.db\"", "sqlite://FILE"),
         ] {
             let sentence = load(flags, file).unwrap_err();
             assert!(

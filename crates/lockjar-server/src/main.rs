@@ -35,19 +35,18 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(cli: Cli) -> Outcome {
-    let command = cli.command.unwrap_or(Command::Serve);
-    if matches!(command, Command::Openapi) {
-        output::say(lockjar::web::openapi_json())?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let config = Config::load(cli.settings)?;
-    match command {
-        Command::Serve => serve::serve(config).await,
-        Command::User { command } => operate::user(&config, command).await,
-        Command::Session { command } => operate::session(&config, command).await,
-        Command::Check { url } => check::check(&config, url.as_deref()).await,
-        Command::Backup { file } => operate::backup(&config, &file).await,
-        Command::Openapi => Ok(ExitCode::SUCCESS),
+    let config = || Config::load(cli.settings);
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::serve(config()?).await,
+        Command::User { command } => operate::user(&config()?, command).await,
+        Command::Session { command } => operate::session(&config()?, command).await,
+        Command::Check { url } => check::check(&config()?, url.as_deref()).await,
+        Command::Backup { file } => operate::backup(&config()?, &file).await,
+        // It is the same whatever the settings.
+        Command::Openapi => {
+            output::say(lockjar::web::openapi_json())?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

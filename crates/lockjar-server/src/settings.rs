@@ -10,9 +10,9 @@ use serde::Deserialize;
 /// A duration such as `30s`, `12h` or `7d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Span(pub(crate) Duration);
+pub(crate) struct HumanDuration(pub(crate) Duration);
 
-impl FromStr for Span {
+impl FromStr for HumanDuration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -23,7 +23,7 @@ impl FromStr for Span {
     }
 }
 
-impl TryFrom<String> for Span {
+impl TryFrom<String> for HumanDuration {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -103,14 +103,14 @@ settings! {
     /// The name that pages show [default: Lockjar]
     #[arg(long, global = true, env = "LOCKJAR_SERVICE", value_name = "NAME")]
     service: String,
-    /// The cookie's name [default: __Host-Http-session; lockjar_PORT on http]
+    /// The cookie's name [default: __Host-Http-session; __Secure-session with a domain or path; lockjar_PORT on http]
     #[arg(long, global = true, env = "LOCKJAR_COOKIE_NAME", value_name = "NAME")]
     #[serde(rename = "cookie.name")]
     cookie_name: String,
     /// A fixed Max-Age for the cookie [default: as long as a remembered session; none otherwise]
     #[arg(long, global = true, env = "LOCKJAR_COOKIE_MAX_AGE", value_name = "DURATION")]
     #[serde(rename = "cookie.max_age")]
-    cookie_max_age: Span,
+    cookie_max_age: HumanDuration,
     /// The cookie's Path [default: /]
     #[arg(long, global = true, env = "LOCKJAR_COOKIE_PATH", value_name = "PATH")]
     #[serde(rename = "cookie.path")]
@@ -130,15 +130,15 @@ settings! {
     /// A session ends when it was not used for this long [default: 7d]
     #[arg(long, global = true, env = "LOCKJAR_SESSION_IDLE", value_name = "DURATION")]
     #[serde(rename = "session.idle")]
-    session_idle: Span,
+    session_idle: HumanDuration,
     /// A remembered session ends this long after log-in [default: 30d]
     #[arg(long, global = true, env = "LOCKJAR_SESSION_ABSOLUTE", value_name = "DURATION")]
     #[serde(rename = "session.absolute")]
-    session_absolute: Span,
+    session_absolute: HumanDuration,
     /// A session that is not remembered ends this long after log-in [default: 12h]
     #[arg(long, global = true, env = "LOCKJAR_SESSION_BROWSER", value_name = "DURATION")]
     #[serde(rename = "session.browser")]
-    session_browser: Span,
+    session_browser: HumanDuration,
     /// Sessions that an account may have at once [default: 100]
     #[arg(long, global = true, env = "LOCKJAR_SESSION_PER_USER", value_name = "COUNT")]
     #[serde(rename = "session.per_user")]
@@ -155,5 +155,5 @@ settings! {
     insecure_plain_http: bool,
     /// How long a stop waits for requests that are under way [default: 10s]
     #[arg(long, global = true, env = "LOCKJAR_SHUTDOWN_GRACE", value_name = "DURATION")]
-    shutdown_grace: Span,
+    shutdown_grace: HumanDuration,
 }

@@ -2,7 +2,7 @@
 //! `access_token`, and `GET /protected` greets whoever sends it.
 //!
 //! ```sh
-//! cargo run --example tutorial -- --listen 127.0.0.1:8000
+//! cargo run -p lockjar --example tutorial -- --listen 127.0.0.1:8000
 //! curl -i -c jar -d 'username=user1&password=password1' http://127.0.0.1:8000/login
 //! curl -b jar http://127.0.0.1:8000/protected
 //! ```

@@ -8,11 +8,12 @@
 //! | `https://…` | `__Host-Http-session` | HttpOnly; Secure; SameSite=Lax; Path=/ |
 //! | `http://localhost`, `127.0.0.1`, `[::1]` | `lockjar_<port>` | HttpOnly; SameSite=Lax; Path=/ |
 //! | `http://` elsewhere | refused, but for [`CookieSettings::insecure_plain_http`] | |
-//! | `https://…` with a domain | `__Secure-session` | the first row's and Domain |
+//! | `https://…` with a domain, or with a path other than / | `__Secure-session` | the first row's, with Domain or that Path |
 //!
 //! [RFC 6265bis]: https://datatracker.ietf.org/doc/draft-ietf-httpbis-rfc6265bis/
 //! [CHIPS]: https://developer.mozilla.org/docs/Web/Privacy/Guides/Privacy_sandbox/Partitioned_cookies
 
+use std::fmt;
 use std::time::Duration;
 
 use cookie::{Cookie, CookieBuilder};
@@ -71,8 +72,8 @@ pub enum Lifetime {
     Persistent(Duration),
 }
 
-/// What a request's `Cookie` headers hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a request's `Cookie` headers hold. Its `Debug` prints nothing of the value, which may be a token.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Presented<'a> {
     /// No cookie of our name.
     Nothing,
@@ -80,6 +81,16 @@ pub enum Presented<'a> {
     One(&'a [u8]),
     /// Our name more than once with different values: somebody has planted one of them.
     Conflicting,
+}
+
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "Nothing",
+            Self::One(_) => "One(…)",
+            Self::Conflicting => "Conflicting",
+        })
+    }
 }
 
 /// The checked policy; see the [module](self).
@@ -295,7 +306,19 @@ fn checked_domain(public: &PublicUrl, domain: &str) -> Result<String, ConfigErro
             "the cookie domain {domain:?} must be {host} or a registrable domain above it, or browsers drop the cookie"
         )));
     }
+    if is_public_suffix(&wanted) {
+        return Err(ConfigError::new(format!(
+            "the cookie domain {domain:?} is a public suffix, below which anyone can register a name, so that browsers \
+             drop the cookie: use a domain of your own"
+        )));
+    }
     Ok(wanted)
+}
+
+/// Whether the whole domain is on the list by which browsers judge, such as `co.uk` and `github.io`.
+fn is_public_suffix(domain: &str) -> bool {
+    psl::suffix(domain.as_bytes())
+        .is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == domain.as_bytes())
 }
 
 fn check_same_site(public: &PublicUrl, settings: &CookieSettings) -> Result<(), ConfigError> {
@@ -560,6 +583,16 @@ mod tests {
                 "above it",
             ),
             (
+                "https://shop.co.uk",
+                with(|s| s.domain = Some("co.uk".into())),
+                "public suffix",
+            ),
+            (
+                "https://me.github.io",
+                with(|s| s.domain = Some(".GitHub.io".into())),
+                "public suffix",
+            ),
+            (
                 "https://192.0.2.1",
                 with(|s| s.domain = Some("192.0.2.1".into())),
                 "not an address",
@@ -625,5 +658,13 @@ mod tests {
         ] {
             assert_eq!(policy.read(&headers(cookies)), expected, "{cookies:?}");
         }
+    }
+    #[test]
+    fn debug_prints_nothing_of_the_value() {
+        let token = PlainToken::generate().reveal();
+        let shown = |presented: Presented<'_>| format!("{presented:?}");
+        assert_eq!(shown(Presented::One(token.as_bytes())), "One(…)");
+        assert_eq!(shown(Presented::Nothing), "Nothing");
+        assert_eq!(shown(Presented::Conflicting), "Conflicting");
     }
 }

@@ -22,7 +22,12 @@ impl PublicUrl {
     /// # Errors
     /// [`ConfigError`] says in one sentence what is wrong.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let refuse = |why: &str| Err(ConfigError::new(format!("the public URL {text:?} {why}")));
+        Self::parse_as("public URL", text)
+    }
+
+    /// The same for another setting, which the error names.
+    pub(crate) fn parse_as(setting: &str, text: &str) -> Result<Self, ConfigError> {
+        let refuse = |why: &str| Err(ConfigError::new(format!("the {setting} {text:?} {why}")));
         let Ok(url) = Url::parse(text) else {
             return refuse("is not a URL; write it like https://example.com");
         };

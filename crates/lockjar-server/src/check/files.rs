@@ -10,13 +10,13 @@ const OTHERS_READ: u32 = 0o044;
 const OTHERS_WRITE: u32 = 0o022;
 
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
-    let database = config.database_file();
+    let database = &config.database_file;
     let sides = ["-wal", "-shm"].map(|suffix| {
         let mut side = database.clone().into_os_string();
         side.push(suffix);
         PathBuf::from(side)
     });
-    let data = std::iter::once(&database).chain(&sides).filter_map(|path| {
+    let data = std::iter::once(database).chain(&sides).filter_map(|path| {
         exposed(
             path,
             OTHERS_READ | OTHERS_WRITE,
@@ -52,7 +52,7 @@ fn exposed(
     bits: u32,
     number: &'static str,
     why: &str,
-    mend: &'static str,
+    remedy: &'static str,
 ) -> Option<Finding> {
     let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
     let verb = if mode & OTHERS_WRITE & bits == 0 {
@@ -64,7 +64,7 @@ fn exposed(
         "{} {why}, and others on this machine may {verb} it (mode {mode:o})",
         path.display()
     );
-    (mode & bits != 0).then(|| Finding::serious(number, what, mend))
+    (mode & bits != 0).then(|| Finding::serious(number, what, remedy))
 }
 
 #[cfg(test)]

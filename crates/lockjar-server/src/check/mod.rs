@@ -17,15 +17,15 @@ use crate::output::say;
 pub(crate) struct Finding {
     /// Stable.
     number: &'static str,
-    weight: Weight,
+    severity: Severity,
     /// One sentence: what is wrong.
     what: String,
     /// One sentence: what to change.
-    mend: &'static str,
+    remedy: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Weight {
+enum Severity {
     /// Somebody may get at what is not theirs, or it does not work.
     Serious,
     /// One of several defences is missing.
@@ -33,33 +33,33 @@ enum Weight {
 }
 
 impl Finding {
-    fn serious(number: &'static str, what: impl Into<String>, mend: &'static str) -> Self {
+    fn serious(number: &'static str, what: impl Into<String>, remedy: &'static str) -> Self {
         Self {
             number,
-            weight: Weight::Serious,
+            severity: Severity::Serious,
             what: what.into(),
-            mend,
+            remedy,
         }
     }
 
-    fn slight(number: &'static str, what: impl Into<String>, mend: &'static str) -> Self {
+    fn slight(number: &'static str, what: impl Into<String>, remedy: &'static str) -> Self {
         Self {
-            weight: Weight::Slight,
-            ..Self::serious(number, what, mend)
+            severity: Severity::Slight,
+            ..Self::serious(number, what, remedy)
         }
     }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let weight = match self.weight {
-            Weight::Serious => "serious",
-            Weight::Slight => "slight",
+        let severity = match self.severity {
+            Severity::Serious => "serious",
+            Severity::Slight => "slight",
         };
         write!(
             f,
-            "{} {weight}: {}.\n     {}.",
-            self.number, self.what, self.mend
+            "{} {severity}: {}.\n     {}.",
+            self.number, self.what, self.remedy
         )
     }
 }

@@ -16,16 +16,27 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let public = config
         .public_url(config.listen_port())
         .and_then(|url| PublicUrl::parse(&url));
-    let mut findings = match &public {
-        Ok(public) => [address(config, public), cookie(config, public)].concat(),
-        Err(error) => vec![Finding::serious(
+    let mut findings: Vec<_> = refused(config).into_iter().collect();
+    if let Ok(public) = public {
+        findings.extend(address(config, &public));
+        findings.extend(cookie(config, &public));
+    }
+    findings.extend(debugging(config));
+    findings
+}
+
+/// What the server itself refuses to start with.
+fn refused(config: &Config) -> Option<Finding> {
+    let checked = config
+        .builder(config.listen_port())
+        .and_then(|builder| builder.check());
+    checked.err().map(|error| {
+        Finding::serious(
             "L002",
             error.to_string(),
             "Change the setting; the server refuses to start with it",
-        )],
-    };
-    findings.extend(debugging(config));
-    findings
+        )
+    })
 }
 
 fn address(config: &Config, public: &PublicUrl) -> Vec<Finding> {
@@ -68,29 +79,12 @@ fn address(config: &Config, public: &PublicUrl) -> Vec<Finding> {
 
 fn cookie(config: &Config, public: &PublicUrl) -> Vec<Finding> {
     let settings = config.cookie();
-    let policy = match CookiePolicy::new(public, &settings) {
-        Ok(policy) => policy,
-        Err(error) => {
-            return vec![Finding::serious(
-                "L002",
-                error.to_string(),
-                "Change the setting; the server refuses to start with it",
-            )];
-        }
+    let Ok(policy) = CookiePolicy::new(public, &settings) else {
+        return Vec::new();
     };
     let mut findings = Vec::new();
-    if public.is_https()
-        && settings.domain.is_none()
-        && !policy.name().to_ascii_lowercase().starts_with("__host-")
-    {
-        findings.push(Finding::serious(
-            "L010",
-            format!(
-                "the cookie's name {:?} lets sibling hosts and plain http plant it",
-                policy.name()
-            ),
-            "Leave cookie.name out, or begin it with __Host-",
-        ));
+    if public.is_https() && settings.domain.is_none() {
+        findings.extend(plantable(policy.name(), settings.path.as_deref()));
     }
     if let Some(domain) = &settings.domain {
         findings.push(Finding::slight(
@@ -116,6 +110,24 @@ fn cookie(config: &Config, public: &PublicUrl) -> Vec<Finding> {
     findings
 }
 
+/// What a name that does not begin with `__Host-` leaves open, and what is in the way of one that does.
+fn plantable(name: &str, path: Option<&str>) -> Option<Finding> {
+    let lower = name.to_ascii_lowercase();
+    if lower.starts_with("__host-") {
+        return None;
+    }
+    let who = match lower.starts_with("__secure-") || lower.starts_with("__http-") {
+        true => "sibling hosts",
+        false => "sibling hosts and plain http",
+    };
+    let remedy = match path {
+        None | Some("/") => "Leave cookie.name out, or begin it with __Host-",
+        Some(_) => "Leave cookie.path out, since a name that begins with __Host- needs Path=/",
+    };
+    let what = format!("the cookie's name {name:?} lets {who} plant it");
+    Some(Finding::serious("L010", what, remedy))
+}
+
 fn debugging(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
     if matches!(config.log_level(), LogLevel::Debug | LogLevel::Trace) {
@@ -125,7 +137,7 @@ fn debugging(config: &Config) -> Vec<Finding> {
             "Use info",
         ));
     }
-    let shortest = config.password_policy().shortest();
+    let shortest = config.password_policy().min_length();
     if shortest < 15 {
         findings.push(Finding::slight(
             "L041",
@@ -185,6 +197,9 @@ mod tests {
             ),
             ("public_url = \"http://app.example.com\"".to_owned(), "L002"),
             ("public_url = \"nonsense\"".to_owned(), "L002"),
+            ("session.idle = \"0s\"".to_owned(), "L002"),
+            ("trusted_origins = [\"nonsense\"]".to_owned(), "L002"),
+            ("cookie.path = \"app\"".to_owned(), "L002"),
             ("listen = \"0.0.0.0:8000\"".to_owned(), "L003"),
             ("listen = \"[::]:8000\"".to_owned(), "L004"),
             (format!("{https}cookie.name = \"session\""), "L010"),
@@ -204,6 +219,37 @@ mod tests {
                 numbers(&file).contains(&number),
                 "{file}: {:?}",
                 numbers(&file)
+            );
+        }
+    }
+    #[test]
+    fn what_is_said_of_a_cookies_name_depends_on_the_name_and_the_path() {
+        let told = |name: &str, path| plantable(name, path).map(|finding| finding.to_string());
+        assert_eq!(told("__Host-Http-session", Some("/")), None);
+        for (name, path, who, remedy) in [
+            (
+                "session",
+                None,
+                "sibling hosts and plain http plant",
+                "cookie.name",
+            ),
+            (
+                "__Secure-session",
+                None,
+                "sibling hosts plant",
+                "cookie.name",
+            ),
+            (
+                "__Secure-session",
+                Some("/app"),
+                "sibling hosts plant",
+                "cookie.path",
+            ),
+        ] {
+            let told = told(name, path).unwrap();
+            assert!(
+                told.contains(who) && told.contains(remedy),
+                "{name}: {told}"
             );
         }
     }

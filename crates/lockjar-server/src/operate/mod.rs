@@ -27,7 +27,7 @@ async fn open_existing(config: &Config) -> Result<Auth> {
 
 /// A command that looks for a database must not make one.
 fn must_exist(config: &Config) -> std::result::Result<(), ConfigError> {
-    let path = config.database_file();
+    let path = &config.database_file;
     if path.exists() {
         return Ok(());
     }

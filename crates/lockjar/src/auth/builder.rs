@@ -21,8 +21,8 @@ const CACHE_CAPACITY: usize = 131_072;
 /// Reads of the store at once.
 const READS: usize = 32;
 
-/// What [`Auth`] is made with. Nothing is checked before [`open`](Self::open) or [`store`](Self::store), which refuse
-/// contradictions with a sentence that says what to change.
+/// What [`Auth`] is made with. Nothing is checked before [`check`](Self::check), [`open`](Self::open) or
+/// [`open_with`](Self::open_with), which refuse contradictions with a sentence that says what to change.
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it is opened"]
 pub struct Builder {
@@ -75,7 +75,8 @@ impl Builder {
         Self { policy, ..self }
     }
 
-    /// What a password hash costs. Default: 19,456 KiB, 2 passes. Hashes that are weaker are renewed at log-in.
+    /// What a password hash costs. Default: 19,456 KiB, 2 passes. Hashes of other parameters are renewed
+    /// at log-in.
     pub fn argon2(self, argon: Argon2Params) -> Self {
         Self { argon, ..self }
     }
@@ -86,7 +87,7 @@ impl Builder {
     }
 
     /// The name that pages show. Default: `Lockjar`.
-    pub fn service(self, name: impl Into<String>) -> Self {
+    pub fn service_name(self, name: impl Into<String>) -> Self {
         Self {
             service: name.into(),
             ..self
@@ -94,6 +95,10 @@ impl Builder {
     }
 
     /// Another origin whose pages may change state here, such as a front end on a host of its own. Default: none.
+    ///
+    /// That is all it changes. For a front end to read the answers the app adds the CORS headers, and answers the
+    /// preflight requests, itself; and from another *site* the browser sends the cookie only with
+    /// [`SameSite::None`](crate::cookie::SameSite::None).
     pub fn trust_origin(mut self, origin: impl Into<String>) -> Self {
         self.trusted_origins.push(origin.into());
         self
@@ -147,17 +152,20 @@ impl Builder {
     pub async fn open(self, database: &str) -> Result<Auth, OpenError> {
         self.check()?;
         let store = crate::store::sqlite::SqliteStore::open(database).await?;
-        self.store(Arc::new(store)).await
+        self.open_with(Arc::new(store)).await
     }
 
     /// Works on a store that is open already.
     ///
     /// # Errors
     /// A contradiction among the settings, or a store that cannot be read.
-    pub async fn store(self, store: Arc<dyn Store>) -> Result<Auth, OpenError> {
-        let checked = self.check()?;
+    pub async fn open_with(self, store: Arc<dyn Store>) -> Result<Auth, OpenError> {
+        let checked = self.checked()?;
         let began = self.clock.uptime();
         let beat = store.beat(None).await?;
+        for danger in self.dangers(&checked.public) {
+            tracing::warn!(public_url = %checked.public, "{danger}");
+        }
         let inner = Inner {
             trust: Trust::new(self.staleness, began),
             touches: Touches::default(),
@@ -182,8 +190,15 @@ impl Builder {
         Ok(auth)
     }
 
-    /// Checks everything that can be checked without a store.
-    fn check(&self) -> Result<Checked, ConfigError> {
+    /// Checks everything that can be checked without a store, as [`open`](Self::open) does first.
+    ///
+    /// # Errors
+    /// A contradiction among the settings, in a sentence that says what to change.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.checked().map(drop)
+    }
+
+    fn checked(&self) -> Result<Checked, ConfigError> {
         let public = PublicUrl::parse(&self.public_url)?;
         let cookie = CookiePolicy::new(&public, &self.cookie)?;
         self.limits.check()?;
@@ -195,7 +210,7 @@ impl Builder {
         }
         let mut csrf = CsrfPolicy::new(&public);
         for origin in &self.trusted_origins {
-            csrf = csrf.trust(&PublicUrl::parse(origin)?);
+            csrf = csrf.trust(&PublicUrl::parse_as("trusted origin", origin)?);
         }
         if self.strict_csrf || cookie.is_sent_cross_site() {
             csrf = csrf.strict();
@@ -208,6 +223,19 @@ impl Builder {
             cookie,
             csrf,
         })
+    }
+
+    /// The defences that were turned off on purpose, for whoever reads the log.
+    fn dangers(&self, public: &PublicUrl) -> Vec<&'static str> {
+        let plain = !public.is_https() && !public.is_loopback();
+        [
+            (plain, "insecure_plain_http is on: everyone on the way can read the cookie and be its user"),
+            (self.csrf_off, "dangerously_without_csrf_guard is on: every site can act in the name of its visitors"),
+            (self.policy.accepts_anything(), "dangerously_accept_anything is on: any password is good enough"),
+        ]
+        .into_iter()
+        .filter_map(|(on, danger)| on.then_some(danger))
+        .collect()
     }
 }
 

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use super::sign_in::present;
 use super::{Auth, Client, SignedIn};
 use crate::current::CurrentUser;
 use crate::error::{Error, Problem};
 use crate::password::{Password, Verdict};
-use crate::store::{By, Credentials, PasswordChange};
+use crate::store::{By, Change, Credentials, PasswordChange};
 
 impl Auth {
     /// Changes the password of the user, who proves to know the current one. All of the user's sessions and log-ins
@@ -24,7 +23,8 @@ impl Auth {
         new: Password,
         client: &Client,
     ) -> Result<SignedIn, Error> {
-        let known = present(self.inner.store.by_id(user.id).await?)?;
+        let known = self.inner.store.by_id(user.id).await?;
+        let known = known.ok_or(Error::NotAuthenticated)?;
         self.prove(&known, current).await?;
         let names = vec![
             known.user.username.clone(),
@@ -58,7 +58,7 @@ impl Auth {
                 "password_wrong",
                 "That is not your current password.",
             )])),
-            Verdict::Right | Verdict::RightButWeak => Ok(()),
+            Verdict::Right | Verdict::RightButOld => Ok(()),
         }
     }
 
@@ -70,11 +70,8 @@ impl Auth {
     }
 
     pub(super) async fn set_password(&self, change: PasswordChange) -> Result<(), Error> {
-        let (auth, user) = (self.clone(), change.user);
-        self.change_account(
-            user,
-            async move { auth.inner.store.set_password(&change).await },
-        )
-        .await
+        let (store, forget) = (Arc::clone(&self.inner.store), [Change::User(change.user)]);
+        let change = async move { store.set_password(&change).await };
+        self.mutate(change, forget, Error::NotAuthenticated).await
     }
 }

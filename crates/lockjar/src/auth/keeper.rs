@@ -11,7 +11,7 @@ use super::{Auth, Inner};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::id::SessionId;
-use crate::store::{Change, Cursor};
+use crate::store::Cursor;
 
 /// Five beats fit into the time for which one is believed.
 const BEATS_PER_STALENESS: u32 = 5;
@@ -19,6 +19,9 @@ const FLUSH: Duration = Duration::from_secs(1);
 /// Flushes before each sweep: a minute. A command that opens the store for a moment never sweeps, since its limits may
 /// be others than the server's.
 const FLUSHES_PER_SWEEP: u32 = 60;
+
+/// No moment lies before it.
+const ENDED: u64 = 0;
 
 /// Until when the cache may be believed: `staleness` after the last reading of the feed *began*.
 pub(super) struct Trust {
@@ -28,17 +31,27 @@ pub(super) struct Trust {
 
 impl Trust {
     pub(super) fn new(staleness: Duration, began: Duration) -> Self {
-        let trust = Self {
+        Self {
             staleness,
-            until_millis: AtomicU64::new(0),
-        };
-        trust.renew(began);
-        trust
+            until_millis: AtomicU64::new(millis(began + staleness)),
+        }
     }
 
     fn renew(&self, began: Duration) {
-        self.until_millis
-            .fetch_max(millis(began + self.staleness), Ordering::Release);
+        let until = millis(began + self.staleness);
+        let renewed = |now| (now != ENDED).then(|| until.max(now));
+        let _ = self
+            .until_millis
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, renewed);
+    }
+
+    /// Nothing is believed from now on, whatever a beat that is under way will say.
+    pub(super) fn end(&self) {
+        self.until_millis.store(ENDED, Ordering::Release);
+    }
+
+    fn has_ended(&self) -> bool {
+        self.until_millis.load(Ordering::Acquire) == ENDED
     }
 
     /// To be asked after the cache was looked up, never before: a process that was frozen in between must notice.
@@ -70,7 +83,7 @@ impl Touches {
     }
 }
 
-/// Starts the two loops. They end by themselves when the last handle is dropped.
+/// Starts the two loops. They end by themselves when [`Auth::close`] was called or the last handle is dropped.
 pub(super) fn start(auth: &Auth, cursor: Cursor) {
     tokio::spawn(follow(
         Arc::downgrade(&auth.inner),
@@ -86,15 +99,14 @@ async fn follow(inner: Weak<Inner>, staleness: Duration, mut cursor: Cursor) {
     let mut healthy = true;
     loop {
         beats.tick().await;
-        let Some(inner) = inner.upgrade() else { return };
-        let auth = Auth { inner };
+        let Some(auth) = open(&inner) else { return };
         match auth.follow_feed(cursor).await {
             Ok(next) => {
                 cursor = next;
                 healthy = true;
             }
             // Said once, not five times a second.
-            Err(error) if healthy => {
+            Err(error) if healthy && !auth.inner.trust.has_ended() => {
                 tracing::error!(%error, source = source(&error), "the store cannot be read; sessions cannot be checked");
                 healthy = false;
             }
@@ -103,13 +115,17 @@ async fn follow(inner: Weak<Inner>, staleness: Duration, mut cursor: Cursor) {
     }
 }
 
+fn open(inner: &Weak<Inner>) -> Option<Auth> {
+    let inner = inner.upgrade()?;
+    (!inner.trust.has_ended()).then_some(Auth { inner })
+}
+
 async fn write_down(inner: Weak<Inner>) {
     let mut flushes = interval(FLUSH);
     flushes.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for number in 0_u32.. {
         flushes.tick().await;
-        let Some(inner) = inner.upgrade() else { return };
-        let auth = Auth { inner };
+        let Some(auth) = open(&inner) else { return };
         auth.flush_touches().await;
         if number % FLUSHES_PER_SWEEP == FLUSHES_PER_SWEEP - 1 {
             auth.sweep().await;
@@ -136,13 +152,6 @@ impl Auth {
         }
         inner.trust.renew(began);
         Ok(beat.cursor)
-    }
-
-    fn forget(&self, change: Change) {
-        match change {
-            Change::Session(session) => self.inner.cache.forget_session(session),
-            Change::User(user) => self.inner.cache.forget_user(user),
-        }
     }
 
     /// Writes last uses down. What cannot be written is lost, which costs a session some of its idle time and no more.

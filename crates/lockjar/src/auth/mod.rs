@@ -32,7 +32,7 @@ use crate::error::{Error, StoreError};
 use crate::origin::PublicUrl;
 use crate::password::{Argon2Params, HashPool, PasswordPolicy};
 use crate::session::SessionLimits;
-use crate::store::{Outcome, Store};
+use crate::store::{Change, Outcome, Store};
 use cache::SessionCache;
 use keeper::{Touches, Trust};
 
@@ -123,6 +123,8 @@ impl Auth {
 
     /// Writes down what is still only in memory and closes the store. Requests that come later are answered 503.
     pub async fn close(&self) {
+        self.inner.trust.end();
+        self.inner.reads.close();
         self.flush_touches().await;
         self.inner.store.close().await;
     }
@@ -141,17 +143,36 @@ impl Auth {
         }
     }
 
-    /// Forgets the sessions that ended, before anyone is told that they did.
-    fn settle(&self, outcome: Outcome, without_authority: Error) -> Result<(), Error> {
-        match outcome {
-            Outcome::Done(ended) => {
-                ended
-                    .into_iter()
-                    .for_each(|session| self.inner.cache.forget_session(session));
-                Ok(())
+    /// Changes the store, forgets what ended, and only then tells the caller; all to the end. What `forget` names is
+    /// forgotten whatever the store answered: to forget costs a read, and not to forget what ended after all would
+    /// leave it alive.
+    async fn mutate(
+        &self,
+        change: impl Future<Output = crate::store::Result<Outcome>> + Send + 'static,
+        forget: impl IntoIterator<Item = Change> + Send + 'static,
+        without_authority: Error,
+    ) -> Result<(), Error> {
+        let auth = self.clone();
+        Self::to_the_end(async move {
+            let outcome = change.await;
+            forget.into_iter().for_each(|known| auth.forget(known));
+            match outcome? {
+                Outcome::Done(ended) => {
+                    let ended = ended.into_iter().map(Change::Session);
+                    ended.for_each(|session| auth.forget(session));
+                    Ok(())
+                }
+                Outcome::NoAuthority => Err(without_authority),
+                Outcome::NotFound => Err(Error::NotFound),
             }
-            Outcome::NoAuthority => Err(without_authority),
-            Outcome::NotFound => Err(Error::NotFound),
+        })
+        .await
+    }
+
+    fn forget(&self, change: Change) {
+        match change {
+            Change::Session(session) => self.inner.cache.forget_session(session),
+            Change::User(user) => self.inner.cache.forget_user(user),
         }
     }
 }

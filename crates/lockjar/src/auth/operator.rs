@@ -1,11 +1,14 @@
 //! What an operator may do: everything about accounts but log in as them. The command line is made of these.
 
+use std::sync::Arc;
+
 use super::{Auth, SignUp};
+use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::id::{SessionId, UserId};
 use crate::password::Password;
 use crate::session::Session;
-use crate::store::{By, Outcome, PasswordChange, Which};
+use crate::store::{By, Change, Outcome, PasswordChange, Store, Which};
 use crate::user::{User, Username};
 
 /// The operator's verbs; see [`Auth::operator`].
@@ -64,10 +67,12 @@ impl<'a> Operator<'a> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn disable(&self, user: UserId) -> Result<(), Error> {
-        let auth = self.auth.clone();
-        let now = auth.inner.clock.now();
-        let change = async move { auth.inner.store.set_disabled(user, true, now).await };
-        self.auth.change_account(user, change).await
+        let (store, now) = self.store_and_time();
+        self.change(
+            user,
+            async move { store.set_disabled(user, true, now).await },
+        )
+        .await
     }
 
     /// Lets an account log in again. Its old sessions stay ended.
@@ -75,10 +80,12 @@ impl<'a> Operator<'a> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn enable(&self, user: UserId) -> Result<(), Error> {
-        let auth = self.auth.clone();
-        let now = auth.inner.clock.now();
-        let change = async move { auth.inner.store.set_disabled(user, false, now).await };
-        self.auth.change_account(user, change).await
+        let (store, now) = self.store_and_time();
+        self.change(
+            user,
+            async move { store.set_disabled(user, false, now).await },
+        )
+        .await
     }
 
     /// Deletes an account with its sessions.
@@ -86,10 +93,9 @@ impl<'a> Operator<'a> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn delete(&self, user: UserId) -> Result<(), Error> {
-        let auth = self.auth.clone();
-        let now = auth.inner.clock.now();
-        let change = async move { auth.inner.store.delete(user, now).await };
-        self.auth.change_account(user, change).await
+        let (store, now) = self.store_and_time();
+        self.change(user, async move { store.delete(user, now).await })
+            .await
     }
 
     /// Sets a password without knowing the old one. All of the user's sessions end.
@@ -114,12 +120,12 @@ impl<'a> Operator<'a> {
         self.auth.set_password(change).await
     }
 
-    /// A user's live sessions.
+    /// A user's sessions that have not expired, the last used first.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn sessions(&self, user: UserId) -> Result<Vec<Session>, Error> {
-        Ok(self.auth.inner.store.of_user(user).await?)
+        self.auth.sessions_of(user).await
     }
 
     /// Ends a session, whosever it is.
@@ -146,21 +152,20 @@ impl<'a> Operator<'a> {
     pub async fn revoke_all(&self, user: UserId) -> Result<(), Error> {
         self.auth.end_sessions(user, Which::All, By::Operator).await
     }
-}
 
-impl Auth {
-    /// Runs a change to its end and forgets the user here, whatever the store answered.
-    pub(super) async fn change_account(
+    fn store_and_time(&self) -> (Arc<dyn Store>, Timestamp) {
+        let inner = &self.auth.inner;
+        (Arc::clone(&inner.store), inner.clock.now())
+    }
+
+    async fn change(
         &self,
         user: UserId,
         change: impl Future<Output = crate::store::Result<Outcome>> + Send + 'static,
     ) -> Result<(), Error> {
-        let auth = self.clone();
-        Self::to_the_end(async move {
-            let outcome = change.await;
-            auth.inner.cache.forget_user(user);
-            auth.settle(outcome?, Error::NotAuthenticated)
-        })
-        .await
+        let forget = [Change::User(user)];
+        self.auth
+            .mutate(change, forget, Error::NotAuthenticated)
+            .await
     }
 }

@@ -5,7 +5,7 @@ use crate::current::CurrentUser;
 use crate::error::Error;
 use crate::id::{SessionId, UserId};
 use crate::session::Session;
-use crate::store::{By, Which};
+use crate::store::{By, Change, Which};
 
 impl Auth {
     /// Logs out: ends the session that the request came with. One that has ended already is logged out too.
@@ -24,8 +24,13 @@ impl Auth {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn sessions(&self, user: &CurrentUser) -> Result<Vec<Session>, Error> {
+        self.sessions_of(user.id).await
+    }
+
+    /// The store knows neither the time nor the limits.
+    pub(super) async fn sessions_of(&self, user: UserId) -> Result<Vec<Session>, Error> {
         let (now, idle) = (self.inner.clock.now(), self.inner.limits.idle);
-        let mut sessions = self.inner.store.of_user(user.id).await?;
+        let mut sessions = self.inner.store.of_user(user).await?;
         sessions.retain(|session| !session.is_expired(now, idle));
         Ok(sessions)
     }
@@ -63,27 +68,28 @@ impl Auth {
         Ok(())
     }
 
-    /// Ends sessions in the store, then forgets them here whatever it answered: to forget costs a read, and not to
-    /// forget what ended after all would leave it alive.
     pub(super) async fn end_sessions(
         &self,
         user: UserId,
         which: Which,
         by: By,
     ) -> Result<(), Error> {
-        let auth = self.clone();
-        Self::to_the_end(async move {
-            let inner = &auth.inner;
-            let outcome = inner.store.end(user, which, by, inner.clock.now()).await;
-            match which {
-                Which::One(session) => inner.cache.forget_session(session),
-                Which::AllBut(_) | Which::All => inner.cache.forget_user(user),
-            }
-            if let By::Session(session) = by {
-                inner.cache.forget_session(session);
-            }
-            auth.settle(outcome?, Error::NotAuthenticated)
-        })
+        let ending = match which {
+            Which::One(session) => Change::Session(session),
+            Which::AllBut(_) | Which::All => Change::User(user),
+        };
+        // Whoever is told that the authority had ended finds it ended here too.
+        let asking = match by {
+            By::Session(session) => Some(Change::Session(session)),
+            By::Operator => None,
+        };
+        let (store, now) = (self.inner.store.clone(), self.inner.clock.now());
+        let change = async move { store.end(user, which, by, now).await };
+        self.mutate(
+            change,
+            [ending].into_iter().chain(asking),
+            Error::NotAuthenticated,
+        )
         .await
     }
 }

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::id::UserId;
 use crate::password::{Password, PasswordHash, Verdict};
 use crate::session::{NewSession, Session, tidy_user_agent};
-use crate::store::{Credentials, Epoch, NewLogIn};
+use crate::store::{Change, Epoch, NewSignIn};
 use crate::token::PlainToken;
 use crate::user::{User, Username};
 
@@ -110,7 +110,7 @@ impl Auth {
         self.open_session(new, epoch, request.client.presented)
             .await?;
         tracing::info!(event = "log_in", user = %user.id, session = %signed_in.token.id(), "a user logged in");
-        if verdict == Verdict::RightButWeak {
+        if verdict == Verdict::RightButOld {
             self.rehash_later(user.id, hash, request.password);
         }
         Ok(signed_in)
@@ -122,23 +122,17 @@ impl Auth {
         epoch: Epoch,
         replaces: Option<PlainToken>,
     ) -> Result<(), Error> {
-        let (auth, presented) = (self.clone(), replaces.as_ref().map(PlainToken::id));
-        Self::to_the_end(async move {
-            let per_user = auth.inner.limits.per_user;
-            let log_in = NewLogIn {
-                new,
-                epoch,
-                replaces,
-                per_user,
-            };
-            let outcome = auth.inner.store.open(&log_in).await;
-            // Whatever the store answered: see `end_sessions`.
-            presented
-                .into_iter()
-                .for_each(|session| auth.inner.cache.forget_session(session));
-            auth.settle(outcome?, Error::InvalidCredentials)
-        })
-        .await
+        let log_in = NewSignIn {
+            new,
+            epoch,
+            // The hash alone goes to the store.
+            replaces: replaces.map(|token| (token.id(), token.hash())),
+            per_user: self.inner.limits.per_user,
+        };
+        let forget = log_in.replaces.map(|(session, _)| Change::Session(session));
+        let store = Arc::clone(&self.inner.store);
+        let change = async move { store.open(&log_in).await };
+        self.mutate(change, forget, Error::InvalidCredentials).await
     }
 
     /// A session with a new token, for the caller to write down. The token's hash alone goes to the store.
@@ -193,9 +187,4 @@ impl Auth {
             Ok::<(), Error>(())
         });
     }
-}
-
-/// For verbs that need the account's row.
-pub(super) fn present(credentials: Option<Credentials>) -> Result<Credentials, Error> {
-    credentials.ok_or(Error::NotAuthenticated)
 }

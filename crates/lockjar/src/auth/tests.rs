@@ -16,7 +16,7 @@ use crate::password::{Password, PasswordHash};
 use crate::session::{NewSession, Session};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{
-    Beat, By, Credentials, Cursor, Feed, LiveSession, NewLogIn, NewUser, PasswordChange,
+    Beat, By, Credentials, Cursor, Feed, LiveSession, NewSignIn, NewUser, PasswordChange,
     Result as StoreResult, Sessions, Users, Which,
 };
 use crate::token::PlainToken;
@@ -103,7 +103,7 @@ impl Users for Held {
 
 #[async_trait]
 impl Sessions for Held {
-    async fn open(&self, log_in: &NewLogIn) -> StoreResult<Outcome> {
+    async fn open(&self, log_in: &NewSignIn) -> StoreResult<Outcome> {
         self.fine()?;
         self.sqlite.open(log_in).await
     }
@@ -130,7 +130,7 @@ impl Sessions for Held {
                     session: live.session,
                     secret: live.secret,
                 };
-                let log_in = NewLogIn {
+                let log_in = NewSignIn {
                     new,
                     epoch: 0,
                     replaces: None,
@@ -206,7 +206,7 @@ impl Fixture {
         let builder = Auth::builder("http://localhost:8000")
             .argon2(CHEAP)
             .clock(clock.clone());
-        let auth = change(builder).store(store.clone()).await.unwrap();
+        let auth = change(builder).open_with(store.clone()).await.unwrap();
         Self {
             auth,
             store,
@@ -561,7 +561,7 @@ async fn sessions_are_the_users_own_to_see_and_end() {
 }
 
 #[tokio::test]
-async fn a_weak_hash_is_renewed_after_a_log_in() {
+async fn a_hash_of_other_parameters_is_renewed_after_a_log_in() {
     let fixture = Fixture::with(|builder| {
         builder.argon2(Argon2Params {
             memory_kib: 128,
@@ -580,14 +580,14 @@ async fn a_weak_hash_is_renewed_after_a_log_in() {
             .unwrap()
             .hash
     };
-    let weak = crate::password::Memory::default()
+    let old = crate::password::Memory::default()
         .hash(CHEAP, &Password::new(PASSWORD))
         .unwrap();
     assert!(
         fixture
             .store
             .sqlite
-            .rehash(alice.user.id, &hash().await, &weak)
+            .rehash(alice.user.id, &hash().await, &old)
             .await
             .unwrap()
     );
@@ -599,7 +599,7 @@ async fn a_weak_hash_is_renewed_after_a_log_in() {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("the hash stayed weak");
+    panic!("the hash stayed old");
 }
 
 #[tokio::test]
@@ -937,4 +937,106 @@ async fn contradictory_settings_do_not_open() {
         !folder.path().join("a.db").exists(),
         "a refused start leaves no file behind"
     );
+}
+
+#[tokio::test]
+async fn an_idle_limit_of_half_a_minute_works_as_it_is() {
+    let limits = SessionLimits {
+        idle: Duration::from_secs(30),
+        ..SessionLimits::default()
+    };
+    let fixture = Fixture::with(|builder| builder.limits(limits)).await;
+    let alice = fixture.alice().await;
+    for _ in 0..3 {
+        fixture.pass(Duration::from_secs(20)).await;
+        assert!(fixture.is_in(&alice.token).await, "it is in use");
+    }
+    fixture.pass(Duration::from_secs(30)).await;
+    assert!(!fixture.is_in(&alice.token).await);
+}
+
+#[test]
+fn a_wrong_trusted_origin_is_called_by_its_name() {
+    let builder = Auth::builder("https://a.example").trust_origin("nonsense");
+    let sentence = builder.check().unwrap_err().to_string();
+    assert!(
+        sentence.contains("trusted origin \"nonsense\"") && !sentence.contains("public URL"),
+        "{sentence}"
+    );
+    assert!(Auth::builder("https://a.example").check().is_ok());
+}
+
+/// What is logged on this thread while an [`Auth`] is opened.
+async fn logged(builder: Builder) -> String {
+    #[derive(Clone, Default)]
+    struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+    impl std::io::Write for Log {
+        fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(line)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let (log, folder) = (Log::default(), tempfile::tempdir().unwrap());
+    let lines = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || lines.clone());
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let file = format!("sqlite://{}", folder.path().join("a.db").display());
+    builder.open(&file).await.unwrap();
+    let bytes = log.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[tokio::test]
+async fn whatever_was_made_dangerous_is_in_the_log_and_nothing_else_is() {
+    let plain = |url| {
+        Auth::builder(url).cookie(crate::cookie::CookieSettings {
+            insecure_plain_http: true,
+            ..Default::default()
+        })
+    };
+    let anything = PasswordPolicy::dangerously_accept_anything();
+    let local = || Auth::builder("http://localhost:8000");
+    for (builder, word) in [
+        (plain("http://a.example"), "insecure_plain_http"),
+        (
+            local().dangerously_without_csrf_guard(),
+            "dangerously_without_csrf_guard",
+        ),
+        (
+            local().password_policy(anything),
+            "dangerously_accept_anything",
+        ),
+    ] {
+        let log = logged(builder).await;
+        assert!(
+            log.contains(word) && log.matches("WARN").count() == 1,
+            "{word}: {log}"
+        );
+    }
+    for harmless in [
+        local(),
+        plain("http://localhost:8000"),
+        plain("https://a.example"),
+    ] {
+        assert_eq!(logged(harmless).await, "");
+    }
+}
+
+#[tokio::test]
+async fn an_expired_session_is_listed_for_nobody() {
+    let fixture = Fixture::new().await;
+    let alice = fixture.alice().await;
+    fixture.pass(Duration::from_secs(13 * 3600)).await;
+    let new = fixture.log_in().await;
+    let listed = fixture
+        .auth
+        .operator()
+        .sessions(alice.user.id)
+        .await
+        .unwrap();
+    let ids: Vec<_> = listed.iter().map(|session| session.id).collect();
+    assert_eq!(ids, [new.token.id()], "to the operator");
+    assert_eq!(fixture.auth.sessions(&new.user).await.unwrap(), listed);
 }

@@ -148,8 +148,8 @@ pub(crate) enum Verdict {
     Wrong,
     /// The right password.
     Right,
-    /// The right password under a hash that is weaker than today's.
-    RightButWeak,
+    /// The right password under a hash with other parameters than today's.
+    RightButOld,
 }
 
 struct Stored {
@@ -188,15 +188,17 @@ impl Stored {
         out.zeroize();
         match computed && equal {
             false => Verdict::Wrong,
-            true if self.is_weaker_than(today) => Verdict::RightButWeak,
+            true if self.differs_from(today) => Verdict::RightButOld,
             true => Verdict::Right,
         }
     }
 
-    fn is_weaker_than(&self, today: Argon2Params) -> bool {
-        self.params.m_cost() < today.memory_kib
-            || self.params.t_cost() < today.passes
-            || self.hash.len() < HASH_BYTES
+    /// A dearer hash is renewed as well: after the parameters were lowered, time would tell its account from none.
+    fn differs_from(&self, today: Argon2Params) -> bool {
+        self.params.m_cost() != today.memory_kib
+            || self.params.t_cost() != today.passes
+            || self.params.p_cost() != 1
+            || self.hash.len() != HASH_BYTES
     }
 }
 
@@ -253,17 +255,17 @@ mod tests {
     }
 
     #[test]
-    fn a_weaker_hash_is_said_to_be_weak() {
+    fn a_hash_of_other_parameters_is_said_to_be_old() {
         let mut memory = Memory::default();
-        let hash = memory.hash(CHEAP, &Password::new("right")).unwrap();
-        assert_eq!(
-            memory.verify(TODAY, &Password::new("right"), Some(&hash)),
-            Verdict::RightButWeak
-        );
-        assert_eq!(
-            memory.verify(CHEAP, &Password::new("right"), Some(&hash)),
-            Verdict::Right
-        );
+        for (then, now, verdict) in [
+            (CHEAP, CHEAP, Verdict::Right),
+            (CHEAP, TODAY, Verdict::RightButOld),
+            (TODAY, CHEAP, Verdict::RightButOld),
+        ] {
+            let hash = memory.hash(then, &Password::new("right")).unwrap();
+            let said = memory.verify(now, &Password::new("right"), Some(&hash));
+            assert_eq!(said, verdict, "{then:?} {now:?}");
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ impl PasswordPolicy {
     /// Another minimum. Below 15 is against NIST SP 800-63B-4 unless a second factor is enforced; below 8 is against
     /// OWASP ASVS 6.2.1 in any case and is raised to 8.
     #[must_use]
-    pub fn min_length(self, code_points: usize) -> Self {
+    pub fn with_min_length(self, code_points: usize) -> Self {
         Self {
             min_length: code_points.clamp(8, PASSWORD_MAX),
             ..self
@@ -54,8 +54,13 @@ impl PasswordPolicy {
 
     /// The fewest code points that are accepted.
     #[must_use]
-    pub const fn shortest(&self) -> usize {
+    pub const fn min_length(&self) -> usize {
         self.min_length
+    }
+
+    /// Whether [`dangerously_accept_anything`](Self::dangerously_accept_anything) made it.
+    pub(crate) const fn accepts_anything(&self) -> bool {
+        !self.refuse_common
     }
 
     /// Checks a password that is about to be set. `names` are what an attacker would think of: the user's name and
@@ -235,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_lower_minimum_stops_at_eight() {
-        assert_eq!(PasswordPolicy::default().min_length(3).shortest(), 8);
+        assert_eq!(PasswordPolicy::default().with_min_length(3).min_length(), 8);
     }
 
     #[test]
@@ -243,7 +248,7 @@ mod tests {
         let password = Password::new("password1");
         assert_eq!(
             PasswordPolicy::default()
-                .min_length(8)
+                .with_min_length(8)
                 .check(&password, &[]),
             Err(PasswordProblem::Common)
         );

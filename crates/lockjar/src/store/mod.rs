@@ -26,7 +26,7 @@ use crate::error::StoreError;
 use crate::id::{SessionId, UserId};
 use crate::password::PasswordHash;
 use crate::session::{NewSession, Session};
-use crate::token::{HashedSecret, PlainToken};
+use crate::token::HashedSecret;
 use crate::user::{User, Username};
 
 /// What a store's methods answer.
@@ -124,13 +124,13 @@ pub struct PasswordChange {
 
 /// A log-in about to become a session.
 #[derive(Clone, Debug)]
-pub struct NewLogIn {
+pub struct NewSignIn {
     /// The new session.
     pub new: NewSession,
     /// The epoch at which the password was checked.
     pub epoch: Epoch,
-    /// The token that the browser presented; its session ends if the secret is right.
-    pub replaces: Option<PlainToken>,
+    /// The session that the browser presented, which ends if the hash is that of its secret.
+    pub replaces: Option<(SessionId, HashedSecret)>,
     /// Sessions that the user may have, this one included. The oldest make way.
     pub per_user: u32,
 }
@@ -169,7 +169,7 @@ pub trait Users: Send + Sync {
 pub trait Sessions: Send + Sync {
     /// Opens a session only while the user's epoch is the one given and the user is not disabled; ends the one it
     /// replaces and the oldest above the limit. [`Outcome::NoAuthority`] where the epoch has moved.
-    async fn open(&self, log_in: &NewLogIn) -> Result<Outcome>;
+    async fn open(&self, log_in: &NewSignIn) -> Result<Outcome>;
 
     /// The session, if it is live.
     async fn live(&self, session: SessionId) -> Result<Option<LiveSession>>;

@@ -9,7 +9,7 @@ use lockjar::password::PasswordHash;
 use lockjar::session::{NewSession, Session};
 use lockjar::store::sqlite::SqliteStore;
 use lockjar::store::{
-    Beat, By, Credentials, Cursor, Feed, LiveSession, NewLogIn, NewUser, Outcome, PasswordChange,
+    Beat, By, Credentials, Cursor, Feed, LiveSession, NewSignIn, NewUser, Outcome, PasswordChange,
     Result, Sessions, Store, Users, Which,
 };
 use lockjar::{SessionId, StoreError, User, UserId};
@@ -79,7 +79,7 @@ impl Users for FlakyStore {
 
 #[async_trait]
 impl Sessions for FlakyStore {
-    async fn open(&self, log_in: &NewLogIn) -> Result<Outcome> {
+    async fn open(&self, log_in: &NewSignIn) -> Result<Outcome> {
         self.up()?.open(log_in).await
     }
 

@@ -16,7 +16,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{LiveSession, NewLogIn, NewUser, Outcome, Store};
+use super::{LiveSession, NewSignIn, NewUser, Outcome, Store};
 use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
 use crate::password::PasswordHash;
@@ -101,7 +101,7 @@ async fn open(
 ) -> Result<PlainToken, Outcome> {
     let (token, new) = new_session(user, created);
     match store
-        .open(&NewLogIn {
+        .open(&NewSignIn {
             new,
             epoch,
             replaces: None,

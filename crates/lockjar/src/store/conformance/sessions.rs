@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{at, epoch, hash, live, new_session, open, user};
 use crate::id::{SessionId, UserId};
-use crate::store::{Beat, By, Change, NewLogIn, Outcome, PasswordChange, Store, Which};
+use crate::store::{Beat, By, Change, NewSignIn, Outcome, PasswordChange, Store, Which};
 use crate::token::PlainToken;
 
 pub(super) async fn a_session_is_live_until_it_is_ended(store: &dyn Store) {
@@ -59,10 +59,10 @@ pub(super) async fn a_log_in_replaces_only_what_it_knows_the_secret_of(store: &d
     .unwrap();
     for (presented, gone) in [(forged, false), (old.clone(), true)] {
         let (_, new) = new_session(user, 1);
-        let log_in = NewLogIn {
+        let log_in = NewSignIn {
             new,
             epoch: 0,
-            replaces: Some(presented),
+            replaces: Some((presented.id(), presented.hash())),
             per_user: 100,
         };
         let outcome = store.open(&log_in).await.unwrap();
@@ -82,7 +82,7 @@ pub(super) async fn the_oldest_sessions_make_way(store: &dyn Store) {
     );
     let (third, new) = new_session(user, 3);
     let outcome = store
-        .open(&NewLogIn {
+        .open(&NewSignIn {
             new,
             epoch: 0,
             replaces: None,

@@ -1,44 +1,15 @@
 //! The change feed in SQLite. `PRAGMA data_version` says cheaply whether any other connection has committed; only then
 //! are rows read.
 
-use std::path::Path;
-
 use async_trait::async_trait;
-use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
 
 use super::rows::bytes;
-use super::{Doing, SqliteStore};
+use super::{Context, SqliteStore};
 use crate::error::StoreError;
 use crate::id::{SessionId, UserId};
 use crate::store::{Beat, Change, Cursor, Feed, Result};
-
-/// Which file this is: another one under the same name is not the store that was opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FileId {
-    device: u64,
-    inode: u64,
-}
-
-impl FileId {
-    pub(super) fn of(path: &Path) -> Result<Self> {
-        let failed = |error| {
-            StoreError::new(
-                format!("looking for the database file {}", path.display()),
-                error,
-            )
-        };
-        let about = std::fs::metadata(path).map_err(failed)?;
-        #[cfg(unix)]
-        let (device, inode) = {
-            use std::os::unix::fs::MetadataExt;
-            (about.dev(), about.ino())
-        };
-        #[cfg(not(unix))]
-        let (device, inode) = (0, about.created().map_or(0, |_| 0));
-        Ok(Self { device, inode })
-    }
-}
 
 pub(super) struct FeedReader {
     connection: SqliteConnection,
@@ -48,11 +19,17 @@ pub(super) struct FeedReader {
 
 impl FeedReader {
     pub(super) async fn connect(options: SqliteConnectOptions) -> Result<Self> {
-        let connection = options.connect().await.doing("opening the change feed")?;
+        let connection = options.connect().await.context("opening the change feed")?;
         Ok(Self {
             connection,
             read_up: None,
         })
+    }
+
+    /// SQLite lets go of the file with its last connection.
+    pub(super) async fn close(self) {
+        // What was never written cannot be lost by a close that fails.
+        let _ = self.connection.close().await;
     }
 
     /// Changes whenever another connection commits.
@@ -60,7 +37,7 @@ impl FeedReader {
         let (version,) = sqlx::query_as("PRAGMA data_version")
             .fetch_one(&mut self.connection)
             .await
-            .doing("asking whether the database has changed")?;
+            .context("asking whether the database has changed")?;
         Ok(version)
     }
 
@@ -70,7 +47,7 @@ impl FeedReader {
         )
         .fetch_one(&mut self.connection)
         .await
-        .doing("reading where the change feed ends")?;
+        .context("reading where the change feed ends")?;
         Ok(Cursor(last))
     }
 
@@ -81,7 +58,7 @@ impl FeedReader {
                 .bind(cursor.0)
                 .fetch_all(&mut self.connection)
                 .await
-                .doing("reading the change feed")?;
+                .context("reading the change feed")?;
         // The newest row is never swept, and numbers have no gaps: one that does not follow on was swept unseen.
         let gap = match rows.first() {
             Some((first, ..)) => *first != cursor.0 + 1,
@@ -119,6 +96,9 @@ impl Feed for SqliteStore {
     async fn beat(&self, cursor: Option<Cursor>) -> Result<Beat> {
         self.same_file()?;
         let mut feed = self.feed.lock().await;
+        let feed = feed
+            .as_mut()
+            .ok_or_else(|| StoreError::unavailable("the store is closed"))?;
         // The version is read before the rows: a commit in between is seen again at the next beat, and missed by none.
         let version = feed.data_version().await?;
         let beat = match cursor {

@@ -4,13 +4,18 @@
 //! such as the command line while the server runs, is a node like any other: it writes to the change feed, which this
 //! one reads several times a second.
 
+#[cfg(not(unix))]
+compile_error!(
+    "lockjar's SQLite store needs Unix: elsewhere nothing says whether a file was replaced by another"
+);
+
 mod feed;
+mod file;
 mod rows;
 mod sessions;
 mod users;
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,11 +23,11 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Sqlite, Transaction};
+use sqlx::{ConnectOptions, Connection, Sqlite, Transaction};
 
 use super::{Result, Store};
-use crate::error::StoreError;
-use feed::FileId;
+use crate::error::{ConfigError, StoreError};
+use file::FileId;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -36,10 +41,10 @@ pub struct SqliteStore {
     /// The one connection that writes: SQLite has one writer, and queueing here is fairer than its lock.
     writer: SqlitePool,
     readers: SqlitePool,
-    /// A connection of its own, so that a herd of reads cannot delay the news of a revocation.
-    feed: tokio::sync::Mutex<feed::FeedReader>,
+    /// A connection of its own, so that a herd of reads cannot delay the news of a revocation; none once closed.
+    feed: tokio::sync::Mutex<Option<feed::FeedReader>>,
     path: PathBuf,
-    file: FileId,
+    id: FileId,
 }
 
 impl SqliteStore {
@@ -48,31 +53,29 @@ impl SqliteStore {
     /// # Errors
     /// When the file cannot be opened, is no database, or was written by a newer Lockjar.
     pub async fn open(url: &str) -> Result<Self> {
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(|error| {
-                StoreError::new(format!("{url:?} is not of the form sqlite://FILE"), error)
-            })?
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(PATIENCE)
-            // What a statement holds is nobody's business, and five beats a second would fill a log.
-            .disable_statement_logging();
-        let path = options.get_filename().to_path_buf();
-        create_private(&path)?;
+        let path = Self::file(url).map_err(|error| StoreError::unavailable(error.to_string()))?;
+        let options = options(&path);
+        file::create_private(&path)?;
         let writer = pool(1, options.clone()).await?;
         MIGRATIONS.run(&writer).await.map_err(migration_error)?;
         let reading = options.pragma("query_only", "ON");
         let readers = pool(READERS, reading.clone()).await?;
-        let feed = tokio::sync::Mutex::new(feed::FeedReader::connect(reading).await?);
+        let feed = feed::FeedReader::connect(reading).await?;
         Ok(Self {
             writer,
             readers,
-            feed,
-            file: FileId::of(&path)?,
+            feed: Some(feed).into(),
+            id: FileId::of(&path)?,
             path,
         })
+    }
+
+    /// The file in `sqlite://FILE`, percent signs decoded.
+    ///
+    /// # Errors
+    /// One sentence for a URL that names no file, such as `sqlite::memory:`, or that carries settings.
+    pub fn file(url: &str) -> std::result::Result<PathBuf, ConfigError> {
+        file::path_in(url)
     }
 
     /// The file.
@@ -86,26 +89,37 @@ impl SqliteStore {
     /// # Errors
     /// When `target` exists or cannot be written.
     pub async fn backup(&self, target: &Path) -> Result<()> {
+        self.same_file()?;
         let doing = || format!("writing the backup {}", target.display());
-        private_options()
-            .create_new(true)
-            .open(target)
-            .map_err(|error| StoreError::new(doing(), error))?;
-        // SQLite fills an empty file and refuses any other.
-        let copied = sqlx::query("VACUUM INTO ?")
-            .bind(target.to_string_lossy())
-            .execute(&self.writer)
-            .await;
-        copied.map(drop).map_err(|error| {
+        file::create_new_private(target).map_err(|error| StoreError::new(doing(), error))?;
+        self.copy_to(target).await.map_err(|error| {
             let _ = std::fs::remove_file(target);
             StoreError::new(doing(), error)
         })
     }
 
+    /// On a connection of its own: the copy takes its time, in which log-ins go on.
+    async fn copy_to(&self, target: &Path) -> sqlx::Result<()> {
+        // SQLite would read settings out of a relative name that begins with `file:`.
+        let target = std::path::absolute(target)?;
+        let unspeakable = || sqlx::Error::Configuration("the path is not UTF-8".into());
+        let name = target.to_str().ok_or_else(unspeakable)?;
+        let mut connection = options(&self.path)
+            .create_if_missing(false)
+            .connect()
+            .await?;
+        // SQLite fills an empty file and refuses any other.
+        sqlx::query("VACUUM INTO ?")
+            .bind(name)
+            .execute(&mut connection)
+            .await?;
+        connection.close().await
+    }
+
     /// Refuses to go on with a file that is no longer the one under its name: what is written there would be lost at
     /// the next start, and what others revoke in the new one would never be seen.
     fn same_file(&self) -> Result<()> {
-        match FileId::of(&self.path)? == self.file {
+        match FileId::of(&self.path)? == self.id {
             true => Ok(()),
             false => Err(StoreError::unavailable(
                 "the database file was replaced by another: restart Lockjar",
@@ -121,16 +135,34 @@ impl SqliteStore {
     /// Begins a transaction that holds the write lock from the start, so that what it reads stays true until it commits.
     async fn begin(&self, doing: &'static str) -> Result<Transaction<'static, Sqlite>> {
         self.same_file()?;
-        self.writer.begin_with("BEGIN IMMEDIATE").await.doing(doing)
+        self.writer
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .context(doing)
     }
 }
 
 #[async_trait]
 impl Store for SqliteStore {
     async fn close(&self) {
+        if let Some(feed) = self.feed.lock().await.take() {
+            feed.close().await;
+        }
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(PATIENCE)
+        // What a statement holds is nobody's business, and five beats a second would fill a log.
+        .disable_statement_logging()
 }
 
 async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool> {
@@ -142,24 +174,7 @@ async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqliteP
         .max_lifetime(None)
         .connect_with(options)
         .await
-        .doing("opening the database file")
-}
-
-/// The database holds password hashes: nobody but its owner has business with it. SQLite gives its side files the
-/// mode of the main one.
-fn create_private(path: &Path) -> Result<()> {
-    let opened = private_options().create(true).truncate(false).open(path);
-    opened
-        .map(drop)
-        .map_err(|error| StoreError::new(format!("opening {}", path.display()), error))
-}
-
-fn private_options() -> std::fs::OpenOptions {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
+        .context("opening the database file")
 }
 
 fn migration_error(error: MigrateError) -> StoreError {
@@ -172,13 +187,13 @@ fn migration_error(error: MigrateError) -> StoreError {
 }
 
 /// Says what was being done when SQLite failed.
-trait Doing<T> {
-    fn doing(self, what: &'static str) -> Result<T>;
+trait Context<T> {
+    fn context(self, doing: &'static str) -> Result<T>;
 }
 
-impl<T> Doing<T> for sqlx::Result<T> {
-    fn doing(self, what: &'static str) -> Result<T> {
-        self.map_err(|error| StoreError::new(what, error))
+impl<T> Context<T> for sqlx::Result<T> {
+    fn context(self, doing: &'static str) -> Result<T> {
+        self.map_err(|error| StoreError::new(doing, error))
     }
 }
 

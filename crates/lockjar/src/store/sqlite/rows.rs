@@ -2,7 +2,7 @@
 
 use sqlx::{FromRow, Sqlite, Transaction};
 
-use super::Doing;
+use super::Context;
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::id::{SessionId, UserId};
@@ -14,30 +14,37 @@ use crate::user::User;
 
 #[derive(FromRow)]
 pub(super) struct UserRow {
-    pub(super) user_id: Vec<u8>,
+    user_id: Vec<u8>,
     username: String,
     email: Option<String>,
-    password_hash: String,
-    user_epoch: Epoch,
     user_created_at: i64,
     disabled_at: Option<i64>,
 }
 
 impl UserRow {
     pub(super) fn user(self) -> Result<User> {
-        self.credentials().map(|credentials| credentials.user)
-    }
-
-    pub(super) fn credentials(self) -> Result<Credentials> {
-        let user = User {
+        Ok(User {
             id: UserId::from_bytes(bytes(&self.user_id)?),
             username: self.username,
             email: self.email,
             created_at: Timestamp::from_millis(self.user_created_at),
             disabled_at: self.disabled_at.map(Timestamp::from_millis),
-        };
+        })
+    }
+}
+
+#[derive(FromRow)]
+pub(super) struct CredentialsRow {
+    #[sqlx(flatten)]
+    user: UserRow,
+    password_hash: String,
+    user_epoch: Epoch,
+}
+
+impl CredentialsRow {
+    pub(super) fn credentials(self) -> Result<Credentials> {
         Ok(Credentials {
-            user,
+            user: self.user.user()?,
             hash: PasswordHash::from_phc(self.password_hash),
             epoch: self.user_epoch,
         })
@@ -76,17 +83,17 @@ pub(super) struct LiveRow {
     session: SessionRow,
     #[sqlx(flatten)]
     user: UserRow,
+    user_epoch: Epoch,
 }
 
 impl LiveRow {
     pub(super) fn live(self) -> Result<LiveSession> {
         let secret = HashedSecret::from_bytes(bytes(&self.session.secret_hash)?);
-        let Credentials { user, epoch, .. } = self.user.credentials()?;
         Ok(LiveSession {
             session: self.session.session()?,
-            epoch,
+            epoch: self.user_epoch,
             secret,
-            user,
+            user: self.user.user()?,
         })
     }
 }
@@ -128,7 +135,7 @@ pub(super) async fn insert_session(
     .execute(&mut **tx)
     .await
     .map(drop)
-    .doing("writing a session")
+    .context("writing a session")
 }
 
 /// Whether the authority still stands, asked inside the transaction that is about to use it.
@@ -148,7 +155,7 @@ pub(super) async fn has_authority(
     .bind(user.as_bytes().as_slice())
     .fetch_optional(&mut **tx)
     .await
-    .doing("checking the authority for a change")?;
+    .context("checking the authority for a change")?;
     Ok(live.is_some())
 }
 
@@ -169,5 +176,5 @@ pub(super) async fn announce(
         .execute(&mut **tx)
         .await
         .map(drop)
-        .doing("writing to the change feed")
+        .context("writing to the change feed")
 }

@@ -188,3 +188,53 @@ async fn a_cursor_whose_rows_were_swept_is_told_of_the_gap() {
         Some(Vec::new())
     );
 }
+
+#[tokio::test]
+async fn a_closed_store_lets_go_of_the_file_and_answers_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let store = SqliteStore::open(&url(&path)).await.unwrap();
+    let side = folder.path().join("a.db-wal");
+    assert!(side.exists());
+    store.close().await;
+    assert!(!side.exists(), "the last connection takes the log with it");
+    assert!(store.beat(None).await.is_err() && store.by_name("alice").await.is_err());
+}
+
+#[tokio::test]
+async fn a_sweep_leaves_no_hole_where_a_clock_ran_behind() {
+    use crate::store::{By, Change, Sessions, Which};
+    const DAYS: Duration = Duration::from_secs(10 * 24 * 3600);
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&url(&folder.path().join("a.db")))
+        .await
+        .unwrap();
+    let user = a_user("alice");
+    store.create(&user, None).await.unwrap();
+    let (behind, now) = (Timestamp::default(), Timestamp::default().after(DAYS));
+    let start = store.beat(None).await.unwrap();
+    for at in [now, behind, now] {
+        store
+            .end(user.id, Which::All, By::Operator, at)
+            .await
+            .unwrap();
+    }
+    store.sweep(now, DAYS).await.unwrap();
+    let beat = store.beat(Some(start.cursor)).await.unwrap();
+    assert_eq!(beat.changes, Some(vec![Change::User(user.id); 3]));
+}
+
+#[tokio::test]
+async fn a_backup_does_not_wait_for_the_writer_nor_the_writer_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&url(&folder.path().join("a.db")))
+        .await
+        .unwrap();
+    store.create(&a_user("alice"), None).await.unwrap();
+    let writing = store.begin("being slow").await.unwrap();
+    let target = folder.path().join("b.db");
+    store.backup(&target).await.unwrap();
+    writing.rollback().await.unwrap();
+    let copy = SqliteStore::open(&url(&target)).await.unwrap();
+    assert!(copy.by_name("alice").await.unwrap().is_some());
+}

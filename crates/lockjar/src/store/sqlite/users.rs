@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use sqlx::{Sqlite, Transaction};
 
-use super::rows::{UserRow, announce, has_authority, insert_session, session_ids};
-use super::{Doing, SqliteStore};
+use super::rows::{CredentialsRow, UserRow, announce, has_authority, insert_session, session_ids};
+use super::{Context, SqliteStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::id::{SessionId, UserId};
@@ -29,19 +29,19 @@ impl Users for SqliteStore {
         .bind(user.created_at.as_millis())
         .execute(&mut *tx)
         .await
-        .doing("making an account")?;
+        .context("making an account")?;
         if written.rows_affected() == 0 {
             return Ok(false);
         }
         if let Some(session) = session {
             insert_session(&mut tx, session, 0).await?;
         }
-        tx.commit().await.doing("making an account")?;
+        tx.commit().await.context("making an account")?;
         Ok(true)
     }
 
     async fn by_name(&self, key: &str) -> Result<Option<Credentials>> {
-        let row: Option<UserRow> = sqlx::query_as(
+        let row: Option<CredentialsRow> = sqlx::query_as(
             "SELECT id AS user_id, username, email, password_hash, epoch AS user_epoch,
                     created_at AS user_created_at, disabled_at
              FROM users WHERE username_key = ?",
@@ -49,12 +49,12 @@ impl Users for SqliteStore {
         .bind(key)
         .fetch_optional(self.reader()?)
         .await
-        .doing("reading an account")?;
-        row.map(UserRow::credentials).transpose()
+        .context("reading an account")?;
+        row.map(CredentialsRow::credentials).transpose()
     }
 
     async fn by_id(&self, user: UserId) -> Result<Option<Credentials>> {
-        let row: Option<UserRow> = sqlx::query_as(
+        let row: Option<CredentialsRow> = sqlx::query_as(
             "SELECT id AS user_id, username, email, password_hash, epoch AS user_epoch,
                     created_at AS user_created_at, disabled_at
              FROM users WHERE id = ?",
@@ -62,19 +62,18 @@ impl Users for SqliteStore {
         .bind(user.as_bytes().as_slice())
         .fetch_optional(self.reader()?)
         .await
-        .doing("reading an account")?;
-        row.map(UserRow::credentials).transpose()
+        .context("reading an account")?;
+        row.map(CredentialsRow::credentials).transpose()
     }
 
     async fn list(&self) -> Result<Vec<User>> {
         let rows: Vec<UserRow> = sqlx::query_as(
-            "SELECT id AS user_id, username, email, password_hash, epoch AS user_epoch,
-                    created_at AS user_created_at, disabled_at
+            "SELECT id AS user_id, username, email, created_at AS user_created_at, disabled_at
              FROM users ORDER BY username_key",
         )
         .fetch_all(self.reader()?)
         .await
-        .doing("listing the accounts")?;
+        .context("listing the accounts")?;
         rows.into_iter().map(UserRow::user).collect()
     }
 
@@ -86,7 +85,7 @@ impl Users for SqliteStore {
                 .bind(old.as_phc())
                 .execute(&self.writer)
                 .await
-                .doing("strengthening a password hash")?;
+                .context("strengthening a password hash")?;
         Ok(written.rows_affected() > 0)
     }
 
@@ -106,24 +105,27 @@ impl Users for SqliteStore {
             .bind(change.user.as_bytes().as_slice())
             .execute(&mut *tx)
             .await
-            .doing("changing a password")?;
+            .context("changing a password")?;
         let ended = end_all(&mut tx, change.user, change.now).await?;
         if let Some(session) = &change.session {
             insert_session(&mut tx, session, epoch).await?;
         }
-        tx.commit().await.doing("changing a password")?;
+        tx.commit().await.context("changing a password")?;
         Ok(Outcome::Done(ended))
     }
 
     async fn set_disabled(&self, user: UserId, disabled: bool, now: Timestamp) -> Result<Outcome> {
-        let mut tx = self.begin("disabling an account").await?;
-        self.same_file()?;
+        let doing = match disabled {
+            true => "disabling an account",
+            false => "enabling an account",
+        };
+        let mut tx = self.begin(doing).await?;
         let written = sqlx::query("UPDATE users SET disabled_at = ? WHERE id = ?")
             .bind(disabled.then_some(now.as_millis()))
             .bind(user.as_bytes().as_slice())
             .execute(&mut *tx)
             .await
-            .doing("disabling an account")?;
+            .context(doing)?;
         if written.rows_affected() == 0 {
             return Ok(Outcome::NotFound);
         }
@@ -133,7 +135,7 @@ impl Users for SqliteStore {
         } else {
             Vec::new()
         };
-        tx.commit().await.doing("disabling an account")?;
+        tx.commit().await.context(doing)?;
         Ok(Outcome::Done(ended))
     }
 
@@ -144,11 +146,11 @@ impl Users for SqliteStore {
             .bind(user.as_bytes().as_slice())
             .execute(&mut *tx)
             .await
-            .doing("deleting an account")?;
+            .context("deleting an account")?;
         if written.rows_affected() == 0 {
             return Ok(Outcome::NotFound);
         }
-        tx.commit().await.doing("deleting an account")?;
+        tx.commit().await.context("deleting an account")?;
         Ok(Outcome::Done(ended))
     }
 }
@@ -163,7 +165,7 @@ pub(super) async fn raise_epoch(
             .bind(user.as_bytes().as_slice())
             .fetch_optional(&mut **tx)
             .await
-            .doing("raising an account's epoch")?;
+            .context("raising an account's epoch")?;
     Ok(row.map(|(epoch,)| epoch))
 }
 
@@ -178,7 +180,7 @@ pub(super) async fn end_all(
             .bind(user.as_bytes().as_slice())
             .fetch_all(&mut **tx)
             .await
-            .doing("ending an account's sessions")?;
+            .context("ending an account's sessions")?;
     announce(tx, Change::User(user), now).await?;
     session_ids(&ended)
 }

@@ -142,7 +142,7 @@ fn show(
         notice: shown.notice,
         errors: shown.errors,
         error: shown.error,
-        min_length: site.auth.password_policy().shortest(),
+        min_length: site.auth.password_policy().min_length(),
     };
     answer::page(status, &page)
 }

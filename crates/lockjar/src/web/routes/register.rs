@@ -120,7 +120,7 @@ fn show(
         next: next::checked(Some(&form.next)).unwrap_or_default(),
         errors,
         error,
-        min_length: site.auth.password_policy().shortest(),
+        min_length: site.auth.password_policy().min_length(),
     };
     answer::page(status, &page)
 }
