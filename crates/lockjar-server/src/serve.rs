@@ -49,11 +49,6 @@ pub(crate) async fn serve(config: Config) -> Outcome {
     let address = listeners.local_addr()?;
     let builder = config.builder(address.port())?;
     let auth = builder.open(config.database()).await?;
-    if config.insecure_plain_http() {
-        tracing::warn!(
-            "insecure_plain_http is on: everyone on the way can read the cookie and be its user"
-        );
-    }
     let stop = Stop::new()?;
     say(auth.public_url())?;
     tracing::info!(listen = %address, database = config.database(), "open {} in a browser", auth.public_url());

@@ -78,14 +78,16 @@ impl Users for SqliteStore {
     }
 
     async fn rehash(&self, user: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool> {
+        let mut tx = self.begin("renewing a password hash").await?;
         let written =
             sqlx::query("UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?")
                 .bind(new.as_phc())
                 .bind(user.as_bytes().as_slice())
                 .bind(old.as_phc())
-                .execute(&self.writer)
+                .execute(&mut *tx)
                 .await
-                .context("strengthening a password hash")?;
+                .context("renewing a password hash")?;
+        tx.commit().await.context("renewing a password hash")?;
         Ok(written.rows_affected() > 0)
     }
 
