@@ -158,8 +158,13 @@ impl CookiePolicy {
     /// The `Set-Cookie` that hands a token to the browser.
     #[must_use]
     pub fn issue(&self, token: &PlainToken, lifetime: Lifetime) -> HeaderValue {
+        self.issue_text(&token.reveal(), lifetime)
+    }
+
+    /// The `Set-Cookie` of a token's text, which is visible ASCII.
+    pub(crate) fn issue_text(&self, text: &str, lifetime: Lifetime) -> HeaderValue {
         let mut cookie = self.template.clone();
-        cookie.set_value(token.reveal().to_string());
+        cookie.set_value(text.to_owned());
         let max_age = match (self.max_age, lifetime) {
             (Some(fixed), _) => Some(fixed),
             (None, Lifetime::Persistent(age)) => Some(age.min(MAX_AGE)),
@@ -219,10 +224,15 @@ fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
         .map(<[u8]>::trim_ascii_end)
 }
 
+impl CookieSettings {
+    /// Whether the cookie goes to the public host alone, and to all of it: what `__Host-` promises.
+    pub(crate) fn is_host_only(&self) -> bool {
+        self.domain.is_none() && self.path.as_deref().is_none_or(|path| path == "/")
+    }
+}
+
 fn default_name(public: &PublicUrl, settings: &CookieSettings) -> String {
-    let host_only =
-        settings.domain.is_none() && settings.path.as_deref().is_none_or(|path| path == "/");
-    match (public.is_https(), host_only) {
+    match (public.is_https(), settings.is_host_only()) {
         (true, true) => "__Host-Http-session".to_owned(),
         (true, false) => "__Secure-session".to_owned(),
         // Cookies ignore ports: a bare `session` would collide with every other program on localhost.

@@ -100,6 +100,9 @@ pub enum Error {
     /// The session's cookie came more than once with different values; neither is believed.
     #[error("The session cookie was sent twice with different values")]
     DuplicateCookie,
+    /// The refresh token was replaced a moment ago, and its successor is on the way to the same browser. Nothing ended.
+    #[error("This refresh token was just replaced; try again with the new one")]
+    RefreshConflict,
     /// The name belongs to another account.
     #[error("That username is taken")]
     UsernameTaken,

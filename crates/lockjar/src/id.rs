@@ -94,6 +94,11 @@ id! {
     SessionId
 }
 
+id! {
+    /// Which access token (`jti`).
+    TokenId
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -41,8 +41,10 @@ pub mod csrf;
 mod current;
 mod error;
 mod id;
+pub mod jwt;
 mod origin;
 pub mod password;
+pub mod refresh;
 pub mod session;
 pub mod store;
 mod token;
@@ -50,12 +52,15 @@ mod user;
 #[cfg(feature = "web")]
 pub mod web;
 
-pub use auth::{Auth, Builder, Client, Operator, SignIn, SignUp, SignedIn};
+pub use auth::{
+    AccessToken, Auth, Builder, Client, Introspection, JwtSettings, KeyInfo, Operator, SignIn,
+    SignUp, SignedIn, Strategy, Tokens,
+};
 pub use current::CurrentUser;
 pub use error::{ConfigError, Error, OpenError, Problem, StoreError};
-pub use id::{ParseIdError, SessionId, UserId};
+pub use id::{ParseIdError, SessionId, TokenId, UserId};
 pub use origin::PublicUrl;
-pub use token::{HashedSecret, PlainToken};
+pub use token::{HashedSecret, PlainToken, PresentedSession};
 pub use user::{EMAIL_MAX, USERNAME_MAX, User, Username, check_email};
 
 /// The README's snippets, compiled.

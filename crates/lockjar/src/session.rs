@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::error::ConfigError;
 use crate::id::{SessionId, UserId};
+use crate::refresh::RefreshRow;
 use crate::token::HashedSecret;
 
 /// Characters of a `User-Agent` that are kept, so that a session's owner recognises the device.
@@ -112,8 +113,10 @@ pub(crate) fn is_expired(
 pub struct NewSession {
     /// The session.
     pub session: Session,
-    /// The hash of its secret; the secret itself reaches no store.
+    /// The hash of its secret, or of its refresh tokens' family; the secret itself reaches no store.
     pub secret: HashedSecret,
+    /// Its refresh tokens, where sessions have any.
+    pub refresh: Option<RefreshRow>,
 }
 
 /// Makes a `User-Agent` fit to be kept and shown.

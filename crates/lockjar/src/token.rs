@@ -28,8 +28,14 @@ impl PlainToken {
     /// A new token with a new id and a new secret.
     #[must_use]
     pub fn generate() -> Self {
+        Self::of(SessionId::random())
+    }
+
+    /// A session's token, with a new secret.
+    #[must_use]
+    pub fn of(session: SessionId) -> Self {
         Self {
-            id: SessionId::random(),
+            id: session,
             secret: Zeroizing::new(id::random()),
         }
     }
@@ -54,7 +60,7 @@ impl PlainToken {
     /// What a store may keep of the secret.
     #[must_use]
     pub fn hash(&self) -> HashedSecret {
-        HashedSecret(Sha256::digest(self.secret.as_slice()).into())
+        HashedSecret::of(self.secret.as_slice())
     }
 
     /// The whole token, secret and all. Whoever has this text *is* the user: it belongs into a cookie and nowhere else.
@@ -91,11 +97,40 @@ impl HashedSecret {
         &self.0
     }
 
-    /// Whether `token` has the secret that was hashed, compared in constant time (Rack's CVE-2019-16782 was a
-    /// comparison that was not).
+    /// The hash of random bytes.
+    pub(crate) fn of(secret: &[u8]) -> Self {
+        Self(Sha256::digest(secret).into())
+    }
+
+    /// Whether `token` has the secret that was hashed.
     #[must_use]
     pub fn matches(&self, token: &PlainToken) -> bool {
-        self.0.ct_eq(&token.hash().0).into()
+        self.equals(&token.hash())
+    }
+
+    /// Whether both are the hash of one secret, compared in constant time (Rack's CVE-2019-16782 was a comparison that
+    /// was not).
+    #[must_use]
+    pub fn equals(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+/// A session that a browser says it has, with the hash of what it shows for it: not checked yet.
+#[derive(Clone, Copy, Debug)]
+pub struct PresentedSession {
+    /// Which.
+    pub session: SessionId,
+    /// What its stored hash must be.
+    pub secret: HashedSecret,
+}
+
+impl From<&PlainToken> for PresentedSession {
+    fn from(token: &PlainToken) -> Self {
+        Self {
+            session: token.id(),
+            secret: token.hash(),
+        }
     }
 }
 

@@ -8,20 +8,22 @@ use tokio::time::timeout;
 
 use super::Auth;
 use super::cache::{Cached, Ticket};
+use super::jwt::Jwt;
 use crate::clock::Timestamp;
 use crate::current::CurrentUser;
 use crate::error::{Error, StoreError};
 use crate::id::SessionId;
+use crate::jwt::Invalid;
 use crate::session::is_expired;
 use crate::store::LiveSession;
-use crate::token::PlainToken;
+use crate::token::{HashedSecret, PlainToken};
 use crate::user::User;
 
 /// How long a request waits for the store before it is told 503.
 const DEADLINE: Duration = Duration::from_secs(2);
 
 impl Auth {
-    /// The user whose session `token` is; the bytes are those of the cookie's value.
+    /// The user whose session `token` is; the bytes are those of the cookie's value, whichever strategy is in use.
     ///
     /// A session that is in the cache costs no read of the store, and no allocation. A use is noted at most once in
     /// [`touch_interval`](crate::session::SessionLimits::touch_interval).
@@ -30,23 +32,60 @@ impl Auth {
     /// - [`Error::NotAuthenticated`]: no such session, the wrong secret, or it has ended.
     /// - [`Error::Unavailable`]: it cannot be known now. Nobody is logged out by it.
     pub async fn authenticate(&self, token: impl AsRef<[u8]>) -> Result<CurrentUser, Error> {
-        let token = PlainToken::parse(token.as_ref()).ok_or(Error::NotAuthenticated)?;
-        match self.recall(&token) {
+        match &self.inner.jwt {
+            None => {
+                let token = PlainToken::parse(token.as_ref()).ok_or(Error::NotAuthenticated)?;
+                self.find(token.id(), Some(token.hash())).await
+            }
+            Some(jwt) => self.authenticate_jwt(jwt, token.as_ref()).await,
+        }
+    }
+
+    async fn authenticate_jwt(&self, jwt: &Jwt, token: &[u8]) -> Result<CurrentUser, Error> {
+        let now = self.inner.clock.now();
+        let token = jwt.verify(token, now).map_err(|why| {
+            // That a token has expired is every browser's business every few minutes.
+            if why != Invalid::Expired {
+                tracing::info!(event = "token_refused", %why, "an access token was refused");
+            }
+            Error::NotAuthenticated
+        })?;
+        let user = self.of_session(token.session).await?;
+        self.confirm(&token, now);
+        Ok(user)
+    }
+
+    /// The user of a session that a signature has named already.
+    pub(super) async fn of_session(&self, session: SessionId) -> Result<CurrentUser, Error> {
+        self.find(session, None).await
+    }
+
+    /// The user of a session whose secret has this hash; without one, something else has shown that it is theirs.
+    pub(super) async fn find(
+        &self,
+        session: SessionId,
+        secret: Option<HashedSecret>,
+    ) -> Result<CurrentUser, Error> {
+        match self.recall(session, secret.as_ref()) {
             Some(answer) => answer,
-            None => self.look_up(&token).await,
+            None => self.look_up(session, secret.as_ref()).await,
         }
     }
 
     /// What the cache knows, if it may be believed. An idle session is read again before it is refused, since another
     /// process may have seen it in use.
-    fn recall(&self, token: &PlainToken) -> Option<Result<CurrentUser, Error>> {
+    fn recall(
+        &self,
+        id: SessionId,
+        secret: Option<&HashedSecret>,
+    ) -> Option<Result<CurrentUser, Error>> {
         let inner = &self.inner;
-        let (session, user) = inner.cache.recall(token.id())?;
+        let (session, user) = inner.cache.recall(id)?;
         if !inner.trust.holds(inner.clock.uptime()) {
             return None;
         }
         let now = inner.clock.now();
-        if !session.secret.matches(token) || now >= session.expires_at {
+        if secret.is_some_and(|it| !it.equals(&session.secret)) || now >= session.expires_at {
             return Some(Err(Error::NotAuthenticated));
         }
         if is_expired(
@@ -60,13 +99,18 @@ impl Auth {
         Some(Ok(self.seen(&session, user, now)))
     }
 
-    async fn look_up(&self, token: &PlainToken) -> Result<CurrentUser, Error> {
+    async fn look_up(
+        &self,
+        id: SessionId,
+        secret: Option<&HashedSecret>,
+    ) -> Result<CurrentUser, Error> {
         let inner = &self.inner;
-        let (ticket, live) = self.read(token.id()).await?;
+        let (ticket, live) = self.read(id).await?;
         let now = inner.clock.now();
         let live = live
             .filter(|live| {
-                live.secret.matches(token) && !live.session.is_expired(now, inner.limits.idle)
+                secret.is_none_or(|it| it.equals(&live.secret))
+                    && !live.session.is_expired(now, inner.limits.idle)
             })
             .ok_or(Error::NotAuthenticated)?;
         let (session, user) = (Arc::new(Cached::new(&live)), Arc::new(live.user));
@@ -76,15 +120,25 @@ impl Auth {
         Ok(self.seen(&session, user, now))
     }
 
-    /// One of a bounded number of reads, with a deadline.
     async fn read(&self, session: SessionId) -> Result<(Ticket, Option<LiveSession>), Error> {
         let inner = &self.inner;
-        let read = async {
-            let closed = |_| StoreError::unavailable("the store is closed");
-            let _turn = inner.reads.acquire().await.map_err(closed)?;
+        self.bounded(async {
             // Taken before the read: whatever is revoked from now on keeps this read out of the cache.
             let ticket = inner.cache.ticket(session);
-            Ok::<_, StoreError>((ticket, inner.store.live(session).await?))
+            Ok((ticket, inner.store.live(session).await?))
+        })
+        .await
+    }
+
+    /// One of a bounded number of reads, with a deadline.
+    pub(super) async fn bounded<T>(
+        &self,
+        read: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, Error> {
+        let read = async {
+            let closed = |_| StoreError::unavailable("the store is closed");
+            let _turn = self.inner.reads.acquire().await.map_err(closed)?;
+            read.await
         };
         let read = timeout(DEADLINE, read).await;
         Ok(read.map_err(|_| StoreError::unavailable("reading a session took too long"))??)

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use super::jwt::{Jwt, JwtSettings, cookie_settings};
 use super::keeper::{self, Touches, Trust};
+use super::keys;
+use super::refresh::Confirmations;
 use super::{Auth, Inner, SessionCache};
 use crate::clock::{Clock, SystemClock};
 use crate::cookie::{CookiePolicy, CookieSettings};
@@ -39,6 +42,7 @@ pub struct Builder {
     pages: bool,
     cache_capacity: usize,
     staleness: Duration,
+    jwt: Option<JwtSettings>,
 }
 
 impl Builder {
@@ -57,6 +61,7 @@ impl Builder {
             pages: true,
             cache_capacity: CACHE_CAPACITY,
             staleness: Duration::from_secs(1),
+            jwt: None,
         }
     }
 
@@ -146,6 +151,15 @@ impl Builder {
         Self { staleness, ..self }
     }
 
+    /// Short-lived JWTs that other services verify by themselves, and refresh tokens, instead of one session token. Verbs,
+    /// extractors and pages are the same. Default: the session token.
+    pub fn jwt(self, jwt: JwtSettings) -> Self {
+        Self {
+            jwt: Some(jwt),
+            ..self
+        }
+    }
+
     /// Opens a SQLite file: `sqlite://FILE`.
     ///
     /// # Errors
@@ -168,7 +182,22 @@ impl Builder {
         for danger in self.dangers(&checked.public) {
             tracing::warn!(public_url = %checked.public, "{danger}");
         }
+        let jwt = match (self.jwt, checked.refresh_cookie) {
+            (Some(settings), Some(cookie)) => {
+                let keys = keys::load(&store, &settings, self.clock.now()).await?;
+                Some(Jwt::new(
+                    settings,
+                    cookie,
+                    &checked.public,
+                    keys,
+                    self.cache_capacity,
+                ))
+            }
+            _ => None,
+        };
         let inner = Inner {
+            jwt,
+            confirmations: Confirmations::default(),
             trust: Trust::new(self.staleness, began),
             touches: Touches::default(),
             cache: SessionCache::new(self.cache_capacity),
@@ -202,7 +231,7 @@ impl Builder {
 
     fn checked(&self) -> Result<Checked, ConfigError> {
         let public = PublicUrl::parse(&self.public_url)?;
-        let cookie = CookiePolicy::new(&public, &self.cookie)?;
+        let (cookie, refresh_cookie) = self.cookies(&public)?;
         self.limits.check()?;
         self.argon.check()?;
         if self.staleness < Duration::from_millis(10) {
@@ -223,8 +252,28 @@ impl Builder {
         Ok(Checked {
             public,
             cookie,
+            refresh_cookie,
             csrf,
         })
+    }
+
+    /// The cookie of every request, and with the JWT strategy that of the refresh token.
+    fn cookies(
+        &self,
+        public: &PublicUrl,
+    ) -> Result<(CookiePolicy, Option<CookiePolicy>), ConfigError> {
+        let Some(jwt) = &self.jwt else {
+            return Ok((CookiePolicy::new(public, &self.cookie)?, None));
+        };
+        jwt.check()?;
+        if self.cookie.name.is_some() {
+            return Err(ConfigError::new(
+                "leave the cookie's name out where tokens are JWTs: there are two, access_token and refresh_token",
+            ));
+        }
+        let policy =
+            |token| CookiePolicy::new(public, &cookie_settings(&self.cookie, public, token));
+        Ok((policy("access_token")?, Some(policy("refresh_token")?)))
     }
 
     /// The defences that were turned off on purpose, for whoever reads the log.
@@ -244,5 +293,6 @@ impl Builder {
 struct Checked {
     public: PublicUrl,
     cookie: CookiePolicy,
+    refresh_cookie: Option<CookiePolicy>,
     csrf: CsrfPolicy,
 }

@@ -32,7 +32,7 @@ impl Auth {
         ];
         let hash = self.hash_new("new_password", new, names).await?;
         let remember = self.remembers(user).await?;
-        let (signed_in, session) = self.new_session(Arc::new(known.user), remember, client);
+        let (signed_in, session) = self.new_session(Arc::new(known.user), remember, client)?;
         let change = PasswordChange {
             user: user.id,
             by: By::Session(user.session()),
@@ -42,7 +42,7 @@ impl Auth {
             now: self.inner.clock.now(),
         };
         self.set_password(change).await?;
-        tracing::info!(event = "password_changed", user = %user.id, session = %signed_in.token.id(), "a password was changed");
+        tracing::info!(event = "password_changed", user = %user.id, session = %signed_in.user.session(), "a password was changed");
         Ok(signed_in)
     }
 

@@ -11,7 +11,7 @@ use super::{Auth, Inner};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::id::SessionId;
-use crate::store::Cursor;
+use crate::store::{Change, Cursor};
 
 /// Five beats fit into the time for which one is believed.
 const BEATS_PER_STALENESS: u32 = 5;
@@ -127,8 +127,10 @@ async fn write_down(inner: Weak<Inner>) {
         flushes.tick().await;
         let Some(auth) = open(&inner) else { return };
         auth.flush_touches().await;
+        auth.flush_confirmations().await;
         if number % FLUSHES_PER_SWEEP == FLUSHES_PER_SWEEP - 1 {
             auth.sweep().await;
+            auth.tend_keys().await;
         }
     }
 }
@@ -147,8 +149,17 @@ impl Auth {
         let beat =
             beat.map_err(|_| StoreError::unavailable("reading the change feed took too long"))??;
         match beat.changes {
-            Some(changes) => changes.into_iter().for_each(|change| self.forget(change)),
-            None => inner.cache.clear(),
+            Some(changes) => {
+                let others = changes.contains(&Change::Keys);
+                changes.into_iter().for_each(|change| self.forget(change));
+                if others {
+                    self.reload_keys().await?;
+                }
+            }
+            None => {
+                inner.cache.clear();
+                self.reload_keys().await?;
+            }
         }
         inner.trust.renew(began);
         Ok(beat.cursor)

@@ -6,8 +6,12 @@ mod authenticate;
 mod builder;
 mod cache;
 mod change_password;
+mod downstream;
+mod jwt;
 mod keeper;
+mod keys;
 mod operator;
+mod refresh;
 mod sessions;
 mod sign_in;
 mod sign_up;
@@ -15,26 +19,44 @@ mod sign_up;
 mod tests;
 
 pub use builder::Builder;
+pub use downstream::Introspection;
+pub use jwt::{AccessToken, JwtSettings};
+pub use keys::KeyInfo;
 pub use operator::Operator;
-pub use sign_in::{Client, SignIn, SignedIn};
+pub use sign_in::{Client, SignIn, SignedIn, Tokens};
 pub use sign_up::SignUp;
 
 use std::future::Future;
 use std::sync::Arc;
 
+use http::{HeaderMap, HeaderValue};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 use crate::clock::Clock;
-use crate::cookie::CookiePolicy;
+use crate::cookie::{CookiePolicy, Presented};
 use crate::csrf::CsrfPolicy;
 use crate::error::{Error, StoreError};
 use crate::origin::PublicUrl;
 use crate::password::{Argon2Params, HashPool, PasswordPolicy};
+use crate::refresh::RefreshToken;
 use crate::session::SessionLimits;
 use crate::store::{Change, Outcome, Store};
+use crate::token::{PlainToken, PresentedSession};
 use cache::SessionCache;
+use jwt::Jwt;
 use keeper::{Touches, Trust};
+use refresh::Confirmations;
+
+/// Which tokens browsers are given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// One opaque token, checked by the store or what is cached of it.
+    #[default]
+    Session,
+    /// A short-lived JWT, which other services can check too, and a refresh token.
+    Jwt,
+}
 
 /// Authentication over one store, for one public URL. Cheap to clone; all clones are the same.
 ///
@@ -57,6 +79,9 @@ struct Inner {
     policy: PasswordPolicy,
     limits: SessionLimits,
     cookie: CookiePolicy,
+    /// None with the session strategy.
+    jwt: Option<Jwt>,
+    confirmations: Confirmations,
     csrf: CsrfPolicy,
     public: PublicUrl,
     service: String,
@@ -89,6 +114,68 @@ impl Auth {
     #[must_use]
     pub fn cookie(&self) -> &CookiePolicy {
         &self.inner.cookie
+    }
+
+    /// How the refresh token's cookie is written and read; none with the session strategy.
+    #[must_use]
+    pub fn refresh_cookie(&self) -> Option<&CookiePolicy> {
+        self.inner.jwt.as_ref().map(|jwt| &jwt.refresh_cookie)
+    }
+
+    /// The `Set-Cookie`s that hand a session's tokens to the browser.
+    #[must_use]
+    pub fn set_cookies(&self, signed_in: &SignedIn) -> Vec<HeaderValue> {
+        let (cookie, lifetime) = (&self.inner.cookie, signed_in.lifetime);
+        match (&signed_in.tokens, &self.inner.jwt) {
+            (Tokens::Session(token), _) => vec![cookie.issue(token, lifetime)],
+            (Tokens::Jwt { access, refresh }, Some(jwt)) => vec![
+                cookie.issue_text(access.reveal(), lifetime),
+                jwt.refresh_cookie.issue_text(&refresh.reveal(), lifetime),
+            ],
+            // Nobody hands us the tokens of another Auth.
+            (Tokens::Jwt { .. }, None) => Vec::new(),
+        }
+    }
+
+    /// The `Set-Cookie`s that take them away.
+    #[must_use]
+    pub fn clear_cookies(&self) -> Vec<HeaderValue> {
+        let policies = [Some(&self.inner.cookie), self.refresh_cookie()];
+        policies
+            .into_iter()
+            .flatten()
+            .flat_map(CookiePolicy::clear)
+            .collect()
+    }
+
+    /// The session that a request says it has.
+    #[must_use]
+    pub fn presented(&self, headers: &HeaderMap) -> Option<PresentedSession> {
+        let cookie = self.refresh_cookie().unwrap_or(&self.inner.cookie);
+        let Presented::One(value) = cookie.read(headers) else {
+            return None;
+        };
+        match self.strategy() {
+            Strategy::Session => PlainToken::parse(value).map(|token| (&token).into()),
+            Strategy::Jwt => RefreshToken::parse(value).map(|token| PresentedSession {
+                session: token.session(),
+                secret: token.family_hash(),
+            }),
+        }
+    }
+
+    /// Which tokens browsers are given.
+    #[must_use]
+    pub fn strategy(&self) -> Strategy {
+        match self.inner.jwt {
+            None => Strategy::Session,
+            Some(_) => Strategy::Jwt,
+        }
+    }
+
+    /// The JWT strategy's state. With the session strategy no token is any good here.
+    fn jwt(&self) -> Result<&Jwt, Error> {
+        self.inner.jwt.as_ref().ok_or(Error::NotAuthenticated)
     }
 
     /// Which requests may change state.
@@ -126,6 +213,7 @@ impl Auth {
         self.inner.trust.end();
         self.inner.reads.close();
         self.flush_touches().await;
+        self.flush_confirmations().await;
         self.inner.store.close().await;
     }
 
@@ -173,6 +261,8 @@ impl Auth {
         match change {
             Change::Session(session) => self.inner.cache.forget_session(session),
             Change::User(user) => self.inner.cache.forget_user(user),
+            // They are not forgotten but read again, by whoever heard of it.
+            Change::Keys => {}
         }
     }
 }

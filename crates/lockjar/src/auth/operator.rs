@@ -14,7 +14,7 @@ use crate::user::{User, Username};
 /// The operator's verbs; see [`Auth::operator`].
 #[derive(Clone, Copy)]
 pub struct Operator<'a> {
-    auth: &'a Auth,
+    pub(super) auth: &'a Auth,
 }
 
 impl<'a> Operator<'a> {

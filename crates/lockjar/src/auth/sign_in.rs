@@ -4,15 +4,16 @@
 
 use std::sync::Arc;
 
-use super::Auth;
+use super::{AccessToken, Auth};
 use crate::cookie::Lifetime;
 use crate::current::CurrentUser;
 use crate::error::Error;
-use crate::id::UserId;
+use crate::id::{SessionId, UserId};
 use crate::password::{Password, PasswordHash, Verdict};
+use crate::refresh::{RefreshRow, RefreshToken};
 use crate::session::{NewSession, Session, tidy_user_agent};
 use crate::store::{Change, Epoch, NewSignIn};
-use crate::token::PlainToken;
+use crate::token::{PlainToken, PresentedSession};
 use crate::user::{User, Username};
 
 /// What is known of the browser, or other program, that asks. With the feature `web` it is an extractor, for an app
@@ -20,17 +21,16 @@ use crate::user::{User, Username};
 ///
 /// ```
 /// # #[cfg(feature = "web")] mod app {
-/// use axum::{Form, extract::State, http::header::SET_COOKIE, response::IntoResponse};
+/// use axum::{Form, extract::State, http::header::SET_COOKIE, response::{AppendHeaders, IntoResponse}};
 /// use lockjar::{Client, SignIn, web::Mounted};
 ///
 /// # #[derive(serde::Deserialize)] struct Fields { username: String, password: String }
 /// async fn log_in(site: State<Mounted>, client: Client, Form(fields): Form<Fields>) -> impl IntoResponse {
 ///     let (username, password) = (fields.username, fields.password.into());
 ///     let request = SignIn { username, password, remember: false, client };
-///     match site.auth().sign_in(request).await {
-///         Ok(new) => Ok(([(SET_COOKIE, site.auth().cookie().issue(&new.token, new.lifetime))], "Welcome back")),
-///         Err(error) => Err(error.to_string()),
-///     }
+///     let new = site.auth().sign_in(request).await.map_err(|error| error.to_string())?;
+///     let cookies = site.auth().set_cookies(&new).into_iter().map(|cookie| (SET_COOKIE, cookie));
+///     Ok::<_, String>((AppendHeaders(cookies), "Welcome back"))
 /// }
 /// # }
 /// ```
@@ -38,9 +38,9 @@ use crate::user::{User, Username};
 pub struct Client {
     /// Its `User-Agent`, so that the owner recognises the session later.
     pub user_agent: Option<String>,
-    /// The token that it presented with the request. A log-in ends that session: nothing that was known before the
-    /// log-in is worth anything after it.
-    pub presented: Option<PlainToken>,
+    /// The session that it presented with the request. A log-in ends it: nothing that was known before the log-in is
+    /// worth anything after it.
+    pub presented: Option<PresentedSession>,
 }
 
 /// A request to log in.
@@ -74,10 +74,24 @@ impl SignIn {
 pub struct SignedIn {
     /// Whose, and which session.
     pub user: CurrentUser,
-    /// What the browser gets, by [`CookiePolicy::issue`](crate::cookie::CookiePolicy::issue) and no other way.
-    pub token: PlainToken,
+    /// What the browser gets, by [`Auth::set_cookies`] and no other way.
+    pub tokens: Tokens,
     /// How long the browser keeps it.
     pub lifetime: Lifetime,
+}
+
+/// What a browser shows that it is logged in.
+#[derive(Clone, Debug)]
+pub enum Tokens {
+    /// The session strategy's one token.
+    Session(PlainToken),
+    /// The JWT strategy's two.
+    Jwt {
+        /// For each request, and for services that verify it themselves.
+        access: AccessToken,
+        /// For a new access token when that has expired.
+        refresh: RefreshToken,
+    },
 }
 
 impl Auth {
@@ -106,10 +120,10 @@ impl Auth {
         };
         let (user, hash, epoch) = (Arc::new(known.user), known.hash, known.epoch);
         let (signed_in, new) =
-            self.new_session(Arc::clone(&user), request.remember, &request.client);
+            self.new_session(Arc::clone(&user), request.remember, &request.client)?;
         self.open_session(new, epoch, request.client.presented)
             .await?;
-        tracing::info!(event = "log_in", user = %user.id, session = %signed_in.token.id(), "a user logged in");
+        tracing::info!(event = "log_in", user = %user.id, session = %signed_in.user.session(), "a user logged in");
         if verdict == Verdict::RightButOld {
             self.rehash_later(user.id, hash, request.password);
         }
@@ -120,13 +134,12 @@ impl Auth {
         &self,
         new: NewSession,
         epoch: Epoch,
-        replaces: Option<PlainToken>,
+        replaces: Option<PresentedSession>,
     ) -> Result<(), Error> {
         let log_in = NewSignIn {
             new,
             epoch,
-            // The hash alone goes to the store.
-            replaces: replaces.map(|token| (token.id(), token.hash())),
+            replaces: replaces.map(|presented| (presented.session, presented.secret)),
             per_user: self.inner.limits.per_user,
         };
         let forget = log_in.replaces.map(|(session, _)| Change::Session(session));
@@ -135,17 +148,21 @@ impl Auth {
         self.mutate(change, forget, Error::InvalidCredentials).await
     }
 
-    /// A session with a new token, for the caller to write down. The token's hash alone goes to the store.
+    /// A session with new tokens, for the caller to write down. Their hashes alone go to the store.
     pub(super) fn new_session(
         &self,
         user: Arc<User>,
         remember: bool,
         client: &Client,
-    ) -> (SignedIn, NewSession) {
-        let (token, now) = (PlainToken::generate(), self.inner.clock.now());
+    ) -> Result<(SignedIn, NewSession), Error> {
+        let now = self.inner.clock.now();
         let lasts = self.inner.limits.lifetime(remember);
+        let lifetime = match remember {
+            true => Lifetime::Persistent(lasts),
+            false => Lifetime::Browser,
+        };
         let session = Session {
-            id: token.id(),
+            id: SessionId::random(),
             user: user.id,
             created_at: now,
             last_seen_at: now,
@@ -153,23 +170,41 @@ impl Auth {
             remember,
             user_agent: client.user_agent.as_deref().and_then(tidy_user_agent),
         };
-        let lifetime = if remember {
-            Lifetime::Persistent(lasts)
-        } else {
-            Lifetime::Browser
-        };
-        let new = NewSession {
-            session,
-            secret: token.hash(),
-        };
-        (
+        let (tokens, new) = self.tokens(session)?;
+        let user = CurrentUser::new(user, new.session.id);
+        Ok((
             SignedIn {
-                user: CurrentUser::new(user, token.id()),
-                token,
+                user,
+                tokens,
                 lifetime,
             },
             new,
-        )
+        ))
+    }
+
+    fn tokens(&self, session: Session) -> Result<(Tokens, NewSession), Error> {
+        let Some(jwt) = &self.inner.jwt else {
+            let token = PlainToken::of(session.id);
+            let (secret, refresh) = (token.hash(), None);
+            return Ok((
+                Tokens::Session(token),
+                NewSession {
+                    session,
+                    secret,
+                    refresh,
+                },
+            ));
+        };
+        let refresh = RefreshToken::generate(session.id);
+        let row = RefreshRow::start(&refresh, 0, session.created_at, session.expires_at);
+        let access = self.access(jwt, &session, row.generation, session.created_at)?;
+        let secret = row.family;
+        let new = NewSession {
+            session,
+            secret,
+            refresh: Some(row),
+        };
+        Ok((Tokens::Jwt { access, refresh }, new))
     }
 
     /// Stores the password under today's parameters, after the answer, where there is room in the queue.

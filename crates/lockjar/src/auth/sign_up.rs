@@ -7,7 +7,7 @@ use crate::error::{Error, Problem, StoreError};
 use crate::id::UserId;
 use crate::password::{Password, PasswordHash};
 use crate::store::NewUser;
-use crate::token::PlainToken;
+use crate::token::PresentedSession;
 use crate::user::{User, Username, check_email};
 
 /// A request for an account.
@@ -56,7 +56,7 @@ impl Auth {
             disabled_at: None,
         };
         let (signed_in, session) =
-            self.new_session(Arc::new(shown), request.remember, &request.client);
+            self.new_session(Arc::new(shown), request.remember, &request.client)?;
         let auth = self.clone();
         let created =
             Self::to_the_end(
@@ -69,15 +69,15 @@ impl Auth {
         if let Some(presented) = request.client.presented {
             self.retire(presented).await;
         }
-        let (user, session) = (signed_in.user.id, signed_in.token.id());
+        let (user, session) = (signed_in.user.id, signed_in.user.session());
         tracing::info!(event = "sign_up", %user, %session, "a user signed up");
         Ok(signed_in)
     }
 
     /// Ends the session that the browser presented, whose cookie is about to be overwritten. The account stands
     /// whatever comes of it.
-    async fn retire(&self, presented: PlainToken) {
-        if let Ok(old) = self.authenticate(presented.reveal().as_bytes()).await
+    async fn retire(&self, presented: PresentedSession) {
+        if let Ok(old) = self.find(presented.session, Some(presented.secret)).await
             && let Err(error) = self.sign_out(&old).await
         {
             tracing::warn!(%error, session = %old.session(), "the session that a sign-up replaced was not ended");

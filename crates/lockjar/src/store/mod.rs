@@ -1,4 +1,4 @@
-//! What Lockjar asks of a database: three small traits, one for each noun. [`Store`] is all three.
+//! What Lockjar asks of a database: small traits, one for each noun. [`Store`] is all of them.
 //!
 //! # The contract
 //!
@@ -25,6 +25,7 @@ use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::id::{SessionId, UserId};
 use crate::password::PasswordHash;
+use crate::refresh::{Generation, RefreshRow};
 use crate::session::{NewSession, Session};
 use crate::token::HashedSecret;
 use crate::user::{User, Username};
@@ -190,6 +191,67 @@ pub trait Sessions: Send + Sync {
     async fn sweep(&self, now: Timestamp, idle: std::time::Duration) -> Result<u64>;
 }
 
+/// The refresh tokens of sessions. A chain begins with its session, in [`NewSession::refresh`], and ends with it.
+#[async_trait]
+pub trait Refreshes: Send + Sync {
+    /// A session's chain, if the session is live, as it was last committed and never from a replica.
+    async fn chain(&self, session: SessionId) -> Result<Option<Chain>>;
+
+    /// Moves a chain on by one, only while it is at the generation before `next` and its session is live. `false`, with
+    /// nothing written, otherwise.
+    async fn advance(&self, next: &RefreshRow) -> Result<bool>;
+
+    /// Notes that the token of this generation has arrived, only while it is the current one and not yet confirmed.
+    async fn confirm(
+        &self,
+        session: SessionId,
+        generation: Generation,
+        at: Timestamp,
+    ) -> Result<()>;
+}
+
+/// A chain of refresh tokens and the live session that it belongs to.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    /// The chain.
+    pub row: RefreshRow,
+    /// Its session.
+    pub live: LiveSession,
+}
+
+/// A signing key as a store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredKey {
+    /// Its name in tokens.
+    pub kid: String,
+    /// Its JOSE name, such as `EdDSA`.
+    pub algorithm: String,
+    /// The private part, encrypted under a key that no store knows.
+    pub sealed: Vec<u8>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it begins to sign.
+    pub signs_from: Timestamp,
+    /// When it stopped being believed.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// The signing keys, which change all at once or not at all.
+#[async_trait]
+pub trait Keys: Send + Sync {
+    /// All keys, by age.
+    async fn keys(&self) -> Result<Vec<StoredKey>>;
+
+    /// Puts `ring` in the place of the keys, only while they are still `before`, and writes [`Change::Keys`]. `false`,
+    /// with nothing written, otherwise: another process has changed them.
+    async fn set_keys(
+        &self,
+        before: &[StoredKey],
+        ring: &[StoredKey],
+        now: Timestamp,
+    ) -> Result<bool>;
+}
+
 /// Something that a cache must forget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -197,6 +259,8 @@ pub enum Change {
     Session(SessionId),
     /// All that is known of this user may be outdated.
     User(UserId),
+    /// The signing keys are others.
+    Keys,
 }
 
 /// How far a node has read.
@@ -222,7 +286,7 @@ pub trait Feed: Send + Sync {
 
 /// A whole store.
 #[async_trait]
-pub trait Store: Users + Sessions + Feed + 'static {
+pub trait Store: Users + Sessions + Refreshes + Keys + Feed + 'static {
     /// Finishes what is under way and lets go of the database.
     async fn close(&self);
 }

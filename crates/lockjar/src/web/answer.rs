@@ -24,7 +24,7 @@ const PAGE_CSP: HeaderValue = HeaderValue::from_static(
 );
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 const DENY: HeaderValue = HeaderValue::from_static("DENY");
-const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+pub(super) const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const COOP: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 /// Room for these, for what the guard adds and for the length: a map that grows costs more than its headers.
@@ -120,7 +120,7 @@ fn status_of(error: &Error) -> StatusCode {
         Error::InvalidCredentials | Error::NotAuthenticated | Error::DuplicateCookie => {
             StatusCode::UNAUTHORIZED
         }
-        Error::UsernameTaken => StatusCode::CONFLICT,
+        Error::UsernameTaken | Error::RefreshConflict => StatusCode::CONFLICT,
         Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::NotFound => StatusCode::NOT_FOUND,
         Error::Overloaded { .. } | Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -133,6 +133,7 @@ fn code_of(error: &Error) -> &'static str {
         Error::NotAuthenticated => "not_authenticated",
         Error::DuplicateCookie => "duplicate_cookie",
         Error::UsernameTaken => "username_taken",
+        Error::RefreshConflict => "refresh_conflict",
         Error::Invalid(_) => "validation_error",
         Error::NotFound => "not_found",
         Error::Overloaded { .. } => "overloaded",
@@ -196,7 +197,11 @@ fn validation(detail: Vec<Issue>) -> Response {
     )
 }
 
-fn refused(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Response {
+pub(super) fn refused(
+    status: StatusCode,
+    code: &'static str,
+    detail: impl Into<String>,
+) -> Response {
     json(
         status,
         &RefusedBody {
@@ -297,8 +302,9 @@ pub(super) fn see_other(path: &str) -> Response {
 
 /// Hands the new session's cookie to the browser.
 pub(super) fn with_session(mut response: Response, auth: &Auth, signed_in: &SignedIn) -> Response {
-    let cookie = auth.cookie().issue(&signed_in.token, signed_in.lifetime);
-    response.headers_mut().append(header::SET_COOKIE, cookie);
+    for cookie in auth.set_cookies(signed_in) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
     response
 }
 
@@ -309,7 +315,7 @@ pub(super) fn without_session(mut response: Response, auth: &Auth) -> Response {
 }
 
 fn clear_cookie(headers: &mut HeaderMap, auth: &Auth) {
-    for cookie in auth.cookie().clear() {
+    for cookie in auth.clear_cookies() {
         headers.append(header::SET_COOKIE, cookie);
     }
 }

@@ -11,10 +11,8 @@ use super::extract::MountedState;
 use super::pages::Notice;
 use super::{Mounted, answer};
 use crate::auth::Client;
-use crate::cookie::Presented;
 use crate::current::CurrentUser;
 use crate::error::Error;
-use crate::token::PlainToken;
 
 /// Who asks, and for what kind of answer.
 pub(super) struct Asking {
@@ -43,10 +41,7 @@ impl<S: MountedState> FromRequestParts<S> for Client {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        let presented = match state.mounted().auth.cookie().read(&parts.headers) {
-            Presented::One(value) => PlainToken::parse(value),
-            Presented::Nothing | Presented::Conflicting => None,
-        };
+        let presented = state.mounted().auth.presented(&parts.headers);
         let user_agent = parts.headers.get(header::USER_AGENT);
         Ok(Self {
             user_agent: user_agent

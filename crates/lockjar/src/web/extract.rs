@@ -79,12 +79,34 @@ impl<S: MountedState> OptionalFromRequestParts<S> for CurrentUser {
 }
 
 async fn authenticate(parts: &Parts, auth: &Auth) -> Result<CurrentUser, Error> {
-    if let Some(asked) = parts.extensions.get::<Asked>() {
+    let asked = parts.extensions.get::<Asked>();
+    if let Some(asked) = asked {
         asked.note();
     }
-    match auth.cookie().read(&parts.headers) {
+    let known = match auth.cookie().read(&parts.headers) {
         Presented::Nothing => Err(Error::NotAuthenticated),
         Presented::One(value) => auth.authenticate(value).await,
         Presented::Conflicting => Err(Error::DuplicateCookie),
+    };
+    match (known, asked, auth.refresh_cookie()) {
+        (Err(Error::NotAuthenticated), Some(asked), Some(cookie)) => {
+            match cookie.read(&parts.headers) {
+                Presented::Nothing => Err(Error::NotAuthenticated),
+                Presented::One(value) => renew(auth, value, asked).await,
+                Presented::Conflicting => Err(Error::DuplicateCookie),
+            }
+        }
+        (known, ..) => known,
     }
+}
+
+/// The access token has expired and the refresh token is there: the request goes on, and its answer brings new ones. The
+/// cross-site guard has let it pass already, and to refresh twice is to refresh once, so this is right for every method.
+async fn renew(auth: &Auth, refresh: &[u8], asked: &Asked) -> Result<CurrentUser, Error> {
+    if let Some(user) = asked.renewed() {
+        return Ok(user);
+    }
+    let renewed = auth.refresh(refresh).await?;
+    asked.renew(renewed.user.clone(), auth.set_cookies(&renewed));
+    Ok(renewed.user)
 }

@@ -301,11 +301,16 @@ impl Fields {
         self.expect(name, text, before)
     }
 
-    /// A password, which must be there and is never echoed.
-    pub(super) fn password(&mut self, name: &str) -> Password {
+    /// A field that must be there and is never echoed.
+    pub(super) fn required_secret(&mut self, name: &str) -> String {
         let before = self.issues.len();
         let text = self.text(name, true);
-        Password::new(&zeroize::Zeroizing::new(self.expect(name, text, before)))
+        self.expect(name, text, before)
+    }
+
+    /// A password, which must be there and is never echoed.
+    pub(super) fn password(&mut self, name: &str) -> Password {
+        Password::from(self.required_secret(name))
     }
 
     fn expect(&mut self, name: &str, text: Option<String>, before: usize) -> String {

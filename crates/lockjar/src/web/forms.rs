@@ -87,6 +87,45 @@ impl RegisterForm {
     }
 }
 
+/// For whom a token is to be made.
+#[derive(ToSchema)]
+#[schema(as = Audience)]
+pub(super) struct AudienceForm {
+    /// The service's name, as the operator wrote it.
+    #[schema(example = "https://reports.example.com")]
+    pub(super) audience: String,
+}
+
+impl AudienceForm {
+    pub(super) fn read(mut fields: Fields) -> Result<Self, Refusal> {
+        let form = Self {
+            audience: fields.required("audience"),
+        };
+        fields.finish().map(|()| form)
+    }
+}
+
+/// A token to be judged.
+#[derive(ToSchema)]
+#[schema(as = Introspect)]
+pub(super) struct IntrospectionForm {
+    /// The token, for whichever audience.
+    pub(super) token: String,
+    /// Accepted as RFC 7662 has it, and ignored.
+    #[expect(dead_code, reason = "only read to be checked")]
+    token_type_hint: Option<String>,
+}
+
+impl IntrospectionForm {
+    pub(super) fn read(mut fields: Fields) -> Result<Self, Refusal> {
+        let form = Self {
+            token: fields.required_secret("token"),
+            token_type_hint: fields.optional("token_type_hint"),
+        };
+        fields.finish().map(|()| form)
+    }
+}
+
 /// A new password for the old one.
 #[derive(ToSchema)]
 #[schema(as = ChangePassword)]

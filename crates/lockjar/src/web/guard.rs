@@ -6,7 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use axum::extract::Request;
@@ -20,6 +20,7 @@ use tracing::Span;
 
 use super::answer;
 use crate::auth::Auth;
+use crate::current::CurrentUser;
 use crate::id::random;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -65,17 +66,61 @@ fn request_id() -> HeaderValue {
     HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// Whether a handler has asked who is logged in, which makes its answer private.
+/// Whether a handler has asked who is logged in, which makes its answer private, and the new tokens that came of it.
 #[derive(Clone, Default)]
-pub(super) struct Asked(Arc<AtomicBool>);
+pub(super) struct Asked(Arc<Answered>);
+
+#[derive(Default)]
+struct Answered {
+    asked: AtomicBool,
+    renewed: OnceLock<(CurrentUser, Vec<HeaderValue>)>,
+}
 
 impl Asked {
     pub(super) fn note(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.asked.store(true, Ordering::Relaxed);
     }
 
     fn was(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.asked.load(Ordering::Relaxed)
+    }
+
+    /// The answer will bring these cookies.
+    pub(super) fn renew(&self, user: CurrentUser, cookies: Vec<HeaderValue>) {
+        // Whoever asks twice at once is given the same successor twice.
+        let _ = self.0.renewed.set((user, cookies));
+    }
+
+    /// Whose tokens were renewed by this request already.
+    pub(super) fn renewed(&self) -> Option<CurrentUser> {
+        self.0.renewed.get().map(|(user, _)| user.clone())
+    }
+
+    /// Adds the new tokens, unless the handler has set others or taken them away.
+    fn hand_out(&self, headers: &mut HeaderMap) {
+        let name = |cookie: &HeaderValue| {
+            cookie
+                .as_bytes()
+                .split(|b| *b == b'=')
+                .next()
+                .map(<[u8]>::to_vec)
+        };
+        let set: Vec<_> = headers
+            .get_all(header::SET_COOKIE)
+            .iter()
+            .map(name)
+            .collect();
+        for cookie in self
+            .0
+            .renewed
+            .get()
+            .into_iter()
+            .flat_map(|(_, cookies)| cookies)
+        {
+            if !set.contains(&name(cookie)) {
+                headers.append(header::SET_COOKIE, cookie.clone());
+            }
+        }
     }
 }
 
@@ -157,6 +202,9 @@ impl Visit {
 
     fn finish(&mut self, response: &mut Response) {
         self.log(response.status().as_u16());
+        if self.asked.was() {
+            self.asked.hand_out(response.headers_mut());
+        }
         let private = self.asked.was() || response.headers().contains_key(header::SET_COOKIE);
         let headers = response.headers_mut();
         if private {

@@ -70,7 +70,7 @@ impl Auth {
         Mounted: FromRef<S>,
     {
         let mounted = Mounted { auth: self.clone() };
-        let ours = routes::account(self.has_pages()).with_state(mounted.clone());
+        let ours = routes::account(self.has_pages(), self.strategy()).with_state(mounted.clone());
         app.merge(ours)
             .with_state(state(mounted))
             .layer(Guard::new(self.clone()))

@@ -2,17 +2,22 @@
 
 use std::sync::LazyLock;
 
+use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa::openapi::{InfoBuilder, LicenseBuilder};
+use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi};
 
 use super::fields::Issue;
-use super::{answer, routes};
+use super::{Mounted, answer, routes};
+use crate::auth::Strategy;
 
-static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(|| {
-    let mut document = routes::described();
+static SESSION: LazyLock<OpenApi> = LazyLock::new(|| document(Strategy::Session));
+static JWT: LazyLock<OpenApi> = LazyLock::new(|| document(Strategy::Jwt));
+
+fn document(strategy: Strategy) -> OpenApi {
+    let mut document = routes::described(strategy);
     document.info = InfoBuilder::new()
         .title("Lockjar")
         .version(env!("CARGO_PKG_VERSION"))
@@ -23,16 +28,23 @@ static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(|| {
         .license(Some(LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build()))
         .build();
     document
-});
+}
+
+fn of(strategy: Strategy) -> &'static OpenApi {
+    match strategy {
+        Strategy::Session => &SESSION,
+        Strategy::Jwt => &JWT,
+    }
+}
 
 /// The document as JSON text, as `GET /openapi.json` answers it.
 #[must_use]
-pub fn openapi_json() -> String {
-    DOCUMENT.to_pretty_json().unwrap_or_default()
+pub fn openapi_json(strategy: Strategy) -> String {
+    of(strategy).to_pretty_json().unwrap_or_default()
 }
 
-pub(super) async fn serve() -> Response {
-    answer::json(StatusCode::OK, &*DOCUMENT)
+pub(super) async fn serve(State(site): State<Mounted>) -> Response {
+    answer::json(StatusCode::OK, of(site.auth.strategy()))
 }
 
 /// What was done.

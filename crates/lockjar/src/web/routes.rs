@@ -8,6 +8,7 @@ mod password;
 mod protected;
 mod register;
 mod sessions;
+mod tokens;
 
 use axum::Router;
 use axum::routing::get;
@@ -15,10 +16,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Mounted, answer, assets, openapi};
+use crate::auth::Strategy;
 
 /// What every app gets.
-pub(super) fn account(pages: bool) -> Router<Mounted> {
-    let (api, _) = account_api().split_for_parts();
+pub(super) fn account(pages: bool, strategy: Strategy) -> Router<Mounted> {
+    let (api, _) = account_api(strategy).split_for_parts();
     let routes = if pages {
         api.merge(account_pages())
     } else {
@@ -27,8 +29,8 @@ pub(super) fn account(pages: bool) -> Router<Mounted> {
     routes.method_not_allowed_fallback(answer::method_not_allowed)
 }
 
-fn account_api() -> OpenApiRouter<Mounted> {
-    OpenApiRouter::new()
+fn account_api(strategy: Strategy) -> OpenApiRouter<Mounted> {
+    let account = OpenApiRouter::new()
         .routes(routes!(log_in::log_in))
         .routes(routes!(register::register))
         .routes(routes!(log_out::log_out))
@@ -38,7 +40,21 @@ fn account_api() -> OpenApiRouter<Mounted> {
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::revoke))
         .routes(routes!(sessions::revoke_by_form))
-        .routes(routes!(password::change_password))
+        .routes(routes!(password::change_password));
+    match strategy {
+        Strategy::Session => account,
+        Strategy::Jwt => account.merge(token_api()),
+    }
+}
+
+/// What the JWT strategy adds.
+fn token_api() -> OpenApiRouter<Mounted> {
+    OpenApiRouter::new()
+        .routes(routes!(tokens::refresh))
+        .routes(routes!(tokens::token))
+        .routes(routes!(tokens::introspect))
+        .routes(routes!(tokens::jwks))
+        .routes(routes!(tokens::metadata))
 }
 
 fn account_pages() -> Router<Mounted> {
@@ -71,6 +87,6 @@ fn program_api() -> OpenApiRouter<Mounted> {
 }
 
 /// The document that the annotations add up to.
-pub(super) fn described() -> utoipa::openapi::OpenApi {
-    account_api().merge(program_api()).into_openapi()
+pub(super) fn described(strategy: Strategy) -> utoipa::openapi::OpenApi {
+    account_api(strategy).merge(program_api()).into_openapi()
 }

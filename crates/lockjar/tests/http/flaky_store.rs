@@ -6,11 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lockjar::clock::Timestamp;
 use lockjar::password::PasswordHash;
+use lockjar::refresh::{Generation, RefreshRow};
 use lockjar::session::{NewSession, Session};
 use lockjar::store::sqlite::SqliteStore;
 use lockjar::store::{
-    Beat, By, Credentials, Cursor, Feed, LiveSession, NewSignIn, NewUser, Outcome, PasswordChange,
-    Result, Sessions, Store, Users, Which,
+    Beat, By, Chain, Credentials, Cursor, Feed, Keys, LiveSession, NewSignIn, NewUser, Outcome,
+    PasswordChange, Refreshes, Result, Sessions, Store, StoredKey, Users, Which,
 };
 use lockjar::{SessionId, StoreError, User, UserId};
 
@@ -105,6 +106,42 @@ impl Sessions for FlakyStore {
 
     async fn sweep(&self, now: Timestamp, idle: Duration) -> Result<u64> {
         self.up()?.sweep(now, idle).await
+    }
+}
+
+#[async_trait]
+impl Refreshes for FlakyStore {
+    async fn chain(&self, session: SessionId) -> Result<Option<Chain>> {
+        self.up()?.chain(session).await
+    }
+
+    async fn advance(&self, next: &RefreshRow) -> Result<bool> {
+        self.up()?.advance(next).await
+    }
+
+    async fn confirm(
+        &self,
+        session: SessionId,
+        generation: Generation,
+        at: Timestamp,
+    ) -> Result<()> {
+        self.up()?.confirm(session, generation, at).await
+    }
+}
+
+#[async_trait]
+impl Keys for FlakyStore {
+    async fn keys(&self) -> Result<Vec<StoredKey>> {
+        self.up()?.keys().await
+    }
+
+    async fn set_keys(
+        &self,
+        before: &[StoredKey],
+        ring: &[StoredKey],
+        now: Timestamp,
+    ) -> Result<bool> {
+        self.up()?.set_keys(before, ring, now).await
     }
 }
 

@@ -21,5 +21,6 @@ mod register;
 mod secrets;
 mod sessions;
 mod support;
+mod tokens;
 mod unavailable;
 mod wire;

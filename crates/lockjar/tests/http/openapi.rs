@@ -1,20 +1,25 @@
+use lockjar::Strategy;
+use lockjar::web::openapi_json;
 use serde_json::Value;
 
 use super::support::{Site, request};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/openapi.json");
+const GOLDEN_JWT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/openapi.jwt.json");
 
 #[test]
 fn the_document_is_the_golden_one() {
-    let document = lockjar::web::openapi_json() + "\n";
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(GOLDEN, &document).unwrap();
+    for (strategy, path) in [(Strategy::Session, GOLDEN), (Strategy::Jwt, GOLDEN_JWT)] {
+        let document = openapi_json(strategy) + "\n";
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(path, &document).unwrap();
+        }
+        let golden = std::fs::read_to_string(path).unwrap();
+        assert!(
+            document == golden,
+            "the OpenAPI document has changed; if that is meant, run `UPDATE_GOLDEN=1 cargo test -p lockjar --test http openapi` and look at the difference"
+        );
     }
-    let golden = std::fs::read_to_string(GOLDEN).unwrap();
-    assert!(
-        document == golden,
-        "the OpenAPI document has changed; if that is meant, run `UPDATE_GOLDEN=1 cargo test -p lockjar --test http openapi` and look at the difference"
-    );
 }
 
 #[tokio::test]
@@ -120,7 +125,7 @@ async fn every_operation_answers_as_the_document_says() {
 
 #[test]
 fn no_schema_that_is_answered_has_a_field_for_a_secret() {
-    let document: Value = serde_json::from_str(&lockjar::web::openapi_json()).unwrap();
+    let document: Value = serde_json::from_str(&openapi_json(Strategy::Session)).unwrap();
     let answered = ["Done", "Refused", "Me", "SessionList", "SessionInfo"];
     for name in answered {
         let fields = document["components"]["schemas"][name]["properties"].as_object();

@@ -11,6 +11,7 @@
 
 mod accounts;
 mod sessions;
+mod tokens;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -50,6 +51,12 @@ pub async fn check(make: Make<'_>) {
     accounts::a_deleted_account_leaves_nothing(&*make().await).await;
     sessions::every_end_is_in_the_feed(&*make().await).await;
     sessions::a_sweep_takes_what_has_expired(&*make().await).await;
+    tokens::a_chain_moves_on_by_one_and_keeps_what_it_was_told(&*make().await).await;
+    tokens::of_parallel_refreshes_one_is_written(make().await).await;
+    tokens::a_chain_ends_with_its_session(&*make().await).await;
+    tokens::a_session_that_is_kept_keeps_its_chain(&*make().await).await;
+    tokens::a_generation_is_confirmed_once_and_only_while_it_is_current(&*make().await).await;
+    tokens::keys_change_all_at_once_or_not_at_all(&*make().await).await;
     sessions::parallel_log_ins_and_a_log_out_everywhere_leave_no_session(make().await).await;
 }
 
@@ -84,7 +91,14 @@ fn new_session(user: UserId, created: i64) -> (PlainToken, NewSession) {
         user_agent: Some("agent".to_owned()),
     };
     let secret = token.hash();
-    (token, NewSession { session, secret })
+    (
+        token,
+        NewSession {
+            session,
+            secret,
+            refresh: None,
+        },
+    )
 }
 
 async fn user(store: &dyn Store, name: &str) -> UserId {

@@ -52,13 +52,13 @@ impl FeedReader {
     }
 
     async fn after(&mut self, cursor: Cursor) -> Result<Beat> {
-        type Row = (i64, Option<Vec<u8>>, Option<Vec<u8>>);
-        let rows: Vec<Row> =
-            sqlx::query_as("SELECT id, session_id, user_id FROM changes WHERE id > ? ORDER BY id")
-                .bind(cursor.0)
-                .fetch_all(&mut self.connection)
-                .await
-                .context("reading the change feed")?;
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT id, session_id, user_id, keys FROM changes WHERE id > ? ORDER BY id",
+        )
+        .bind(cursor.0)
+        .fetch_all(&mut self.connection)
+        .await
+        .context("reading the change feed")?;
         // The newest row is never swept, and numbers have no gaps: one that does not follow on was swept unseen.
         let gap = match rows.first() {
             Some((first, ..)) => *first != cursor.0 + 1,
@@ -71,9 +71,7 @@ impl FeedReader {
             });
         }
         let last = rows.last().map_or(cursor, |(id, ..)| Cursor(*id));
-        let changes = rows
-            .iter()
-            .map(|(_, session, user)| change(session.as_deref(), user.as_deref()));
+        let changes = rows.iter().map(change);
         Ok(Beat {
             cursor: last,
             changes: Some(changes.collect::<Result<_>>()?),
@@ -81,12 +79,15 @@ impl FeedReader {
     }
 }
 
-fn change(session: Option<&[u8]>, user: Option<&[u8]>) -> Result<Change> {
-    match (session, user) {
-        (Some(session), None) => Ok(Change::Session(SessionId::from_bytes(bytes(session)?))),
-        (None, Some(user)) => Ok(Change::User(UserId::from_bytes(bytes(user)?))),
+type Row = (i64, Option<Vec<u8>>, Option<Vec<u8>>, Option<i64>);
+
+fn change((_, session, user, keys): &Row) -> Result<Change> {
+    match (session, user, keys) {
+        (Some(session), None, None) => Ok(Change::Session(SessionId::from_bytes(bytes(session)?))),
+        (None, Some(user), None) => Ok(Change::User(UserId::from_bytes(bytes(user)?))),
+        (None, None, Some(_)) => Ok(Change::Keys),
         _ => Err(StoreError::unavailable(
-            "a row of the change feed names neither a session nor a user",
+            "a row of the change feed names neither a session nor a user nor the keys",
         )),
     }
 }

@@ -11,6 +11,8 @@ compile_error!(
 
 mod feed;
 mod file;
+mod keys;
+mod refreshes;
 mod rows;
 mod sessions;
 mod users;

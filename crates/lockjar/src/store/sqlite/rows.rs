@@ -3,6 +3,7 @@
 use sqlx::{FromRow, Sqlite, Transaction};
 
 use super::Context;
+use super::refreshes::insert_chain;
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::id::{SessionId, UserId};
@@ -134,8 +135,11 @@ pub(super) async fn insert_session(
     .bind(&session.user_agent)
     .execute(&mut **tx)
     .await
-    .map(drop)
-    .context("writing a session")
+    .context("writing a session")?;
+    match &new.refresh {
+        Some(chain) => insert_chain(tx, chain).await,
+        None => Ok(()),
+    }
 }
 
 /// Whether the authority still stands, asked inside the transaction that is about to use it.
@@ -165,13 +169,15 @@ pub(super) async fn announce(
     change: Change,
     now: Timestamp,
 ) -> Result<()> {
-    let (session, user) = match change {
-        Change::Session(id) => (Some(*id.as_bytes()), None),
-        Change::User(id) => (None, Some(*id.as_bytes())),
+    let (session, user, keys) = match change {
+        Change::Session(id) => (Some(*id.as_bytes()), None, None),
+        Change::User(id) => (None, Some(*id.as_bytes()), None),
+        Change::Keys => (None, None, Some(1)),
     };
-    sqlx::query("INSERT INTO changes (session_id, user_id, at) VALUES (?, ?, ?)")
+    sqlx::query("INSERT INTO changes (session_id, user_id, keys, at) VALUES (?, ?, ?, ?)")
         .bind(session.as_ref().map(<[u8; 16]>::as_slice))
         .bind(user.as_ref().map(<[u8; 16]>::as_slice))
+        .bind(keys)
         .bind(now.as_millis())
         .execute(&mut **tx)
         .await

@@ -1,0 +1,146 @@
+//! A new pair of tokens for a refresh token, once or many times the same. The rules are in [`crate::refresh`]; here are
+//! the store, the clock and the answer.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::jwt::{Jwt, Verified};
+use super::{AccessToken, Auth, SignedIn, Tokens};
+use crate::clock::Timestamp;
+use crate::cookie::Lifetime;
+use crate::current::CurrentUser;
+use crate::error::{Error, StoreError};
+use crate::id::{SessionId, random};
+use crate::refresh::{CONFIRM_AFTER, Decision, Generation, RefreshToken, decide};
+use crate::session::Session;
+use crate::store::{By, Chain, Which};
+
+/// Others may move the chain on while we decide; each time we look again.
+const TRIES: usize = 5;
+
+/// Generations whose token has arrived, not yet written down. Losing one only delays the finding of a theft.
+#[derive(Default)]
+pub(super) struct Confirmations(Mutex<HashMap<SessionId, (Generation, Timestamp)>>);
+
+impl Confirmations {
+    fn note(&self, session: SessionId, generation: Generation, at: Timestamp) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.insert(session, (generation, at));
+    }
+
+    fn take(&self) -> HashMap<SessionId, (Generation, Timestamp)> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Auth {
+    /// A new access token and the refresh token's successor, for the bytes of the refresh cookie's value. Asked again with
+    /// the same token, as by another tab or after a lost answer, it gives the same successor.
+    ///
+    /// # Errors
+    /// - [`Error::NotAuthenticated`]: no such chain, or its session has ended. A copy that is found out ends it here.
+    /// - [`Error::RefreshConflict`]: the token is older than the one before the current, which was issued just now.
+    /// - [`Error::Unavailable`]: it is not known whether the chain moved; try again with the same token.
+    pub async fn refresh(&self, token: impl AsRef<[u8]>) -> Result<SignedIn, Error> {
+        let jwt = self.jwt()?;
+        let token = RefreshToken::parse(token.as_ref()).ok_or(Error::NotAuthenticated)?;
+        for _ in 0..TRIES {
+            let chain = self
+                .chain(token.session())
+                .await?
+                .ok_or(Error::NotAuthenticated)?;
+            let now = self.inner.clock.now();
+            if chain.live.session.is_expired(now, self.inner.limits.idle) {
+                return Err(Error::NotAuthenticated);
+            }
+            match decide(Some(&chain.row), &token, chain.live.epoch, now, random()) {
+                Decision::Refuse => return Err(Error::NotAuthenticated),
+                Decision::TooEarly => return Err(Error::RefreshConflict),
+                Decision::Theft => return self.end_stolen(&chain.live.session).await,
+                Decision::Repeat(next) => return self.renewed(jwt, chain, next, now),
+                Decision::Rotate { row, token: next } => {
+                    let (store, generation) = (Arc::clone(&self.inner.store), row.generation);
+                    let advance = async move { Ok(store.advance(&row).await?) };
+                    if Self::to_the_end(advance).await? {
+                        let mut chain = chain;
+                        chain.row.generation = generation;
+                        return self.renewed(jwt, chain, next, now);
+                    }
+                }
+            }
+        }
+        Err(StoreError::unavailable("a refresh chain kept moving").into())
+    }
+
+    async fn chain(&self, session: SessionId) -> Result<Option<Chain>, Error> {
+        self.bounded(async { self.inner.store.chain(session).await })
+            .await
+    }
+
+    fn renewed(
+        &self,
+        jwt: &Jwt,
+        chain: Chain,
+        refresh: RefreshToken,
+        now: Timestamp,
+    ) -> Result<SignedIn, Error> {
+        let Chain { row, live } = chain;
+        let access = self.access(jwt, &live.session, row.generation, now)?;
+        self.inner.touches.note(live.session.id, now);
+        let left = live.session.expires_at.since(now);
+        let lifetime = match live.session.remember {
+            true => Lifetime::Persistent(left),
+            false => Lifetime::Browser,
+        };
+        Ok(SignedIn {
+            user: CurrentUser::new(Arc::new(live.user), live.session.id),
+            tokens: Tokens::Jwt { access, refresh },
+            lifetime,
+        })
+    }
+
+    pub(super) fn access(
+        &self,
+        jwt: &Jwt,
+        session: &Session,
+        generation: Generation,
+        now: Timestamp,
+    ) -> Result<AccessToken, Error> {
+        let whose = (session.user, session.id);
+        jwt.sign(whose, generation, None, session.expires_at, now)
+            .map_err(|error| StoreError::new("signing an access token", error).into())
+    }
+
+    /// Two hold the same refresh token, and nobody can tell which is the owner: the session ends for both.
+    async fn end_stolen(&self, session: &Session) -> Result<SignedIn, Error> {
+        tracing::warn!(event = "refresh_token_reused", user = %session.user, session = %session.id,
+            "a refresh token was used that had been replaced: its session was ended");
+        match self
+            .end_sessions(session.user, Which::One(session.id), By::Operator)
+            .await
+        {
+            Ok(()) | Err(Error::NotFound) => Err(Error::NotAuthenticated),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An access token that arrives some time after it was made shows that its refresh token has arrived too.
+    pub(super) fn confirm(&self, token: &Verified, now: Timestamp) {
+        if now >= token.issued_at.after(CONFIRM_AFTER)
+            && !token.confirming.swap(true, Ordering::Relaxed)
+        {
+            self.inner
+                .confirmations
+                .note(token.session, token.generation, now);
+        }
+    }
+
+    pub(super) async fn flush_confirmations(&self) {
+        for (session, (generation, at)) in self.inner.confirmations.take() {
+            if let Err(error) = self.inner.store.confirm(session, generation, at).await {
+                tracing::warn!(%error, "a refresh was not confirmed");
+            }
+        }
+    }
+}

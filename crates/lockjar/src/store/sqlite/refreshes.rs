@@ -1,0 +1,132 @@
+//! Refresh chains in SQLite.
+
+use async_trait::async_trait;
+use sqlx::{FromRow, Sqlite, Transaction};
+
+use super::rows::{LiveRow, bytes};
+use super::{Context, SqliteStore};
+use crate::clock::Timestamp;
+use crate::id::SessionId;
+use crate::refresh::{Generation, RefreshRow};
+use crate::store::{Chain, Refreshes, Result};
+use crate::token::HashedSecret;
+
+#[derive(FromRow)]
+struct ChainRow {
+    #[sqlx(flatten)]
+    live: LiveRow,
+    generation: Generation,
+    current: Vec<u8>,
+    previous: Option<Vec<u8>>,
+    salt: Vec<u8>,
+    issued_at: i64,
+    confirmed_at: Option<i64>,
+}
+
+impl ChainRow {
+    fn chain(self) -> Result<Chain> {
+        let live = self.live.live()?;
+        let previous = self.previous.as_deref().map(bytes).transpose()?;
+        Ok(Chain {
+            row: RefreshRow {
+                session: live.session.id,
+                family: live.secret,
+                generation: self.generation,
+                current: HashedSecret::from_bytes(bytes(&self.current)?),
+                previous: previous.map(HashedSecret::from_bytes),
+                salt: bytes(&self.salt)?,
+                issued_at: Timestamp::from_millis(self.issued_at),
+                confirmed_at: self.confirmed_at.map(Timestamp::from_millis),
+                epoch: live.epoch,
+                expires_at: live.session.expires_at,
+                // What has ended is not there.
+                dead: false,
+            },
+            live,
+        })
+    }
+}
+
+/// Begins a chain with its session.
+pub(super) async fn insert_chain(
+    tx: &mut Transaction<'_, Sqlite>,
+    chain: &RefreshRow,
+) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO refreshes (session_id, generation, current, previous, salt, issued_at, confirmed_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(chain.session.as_bytes().as_slice())
+    .bind(chain.generation)
+    .bind(chain.current.as_bytes().as_slice())
+    .bind(chain.previous.as_ref().map(|hash| hash.as_bytes().as_slice()))
+    .bind(chain.salt.as_slice())
+    .bind(chain.issued_at.as_millis())
+    .bind(chain.confirmed_at.map(Timestamp::as_millis))
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+    .context("beginning a refresh chain")
+}
+
+#[async_trait]
+impl Refreshes for SqliteStore {
+    async fn chain(&self, session: SessionId) -> Result<Option<Chain>> {
+        let row: Option<ChainRow> = sqlx::query_as(
+            "SELECT s.id, s.user_id, s.secret_hash, s.created_at, s.last_seen_at, s.expires_at, s.remember,
+                    s.user_agent, u.username, u.email, u.password_hash, u.epoch AS user_epoch,
+                    u.created_at AS user_created_at, u.disabled_at,
+                    r.generation, r.current, r.previous, r.salt, r.issued_at, r.confirmed_at
+             FROM refreshes r JOIN sessions s ON s.id = r.session_id
+                  JOIN users u ON u.id = s.user_id AND u.epoch = s.epoch
+             WHERE s.id = ? AND u.disabled_at IS NULL",
+        )
+        .bind(session.as_bytes().as_slice())
+        .fetch_optional(self.reader()?)
+        .await
+        .context("reading a refresh chain")?;
+        row.map(ChainRow::chain).transpose()
+    }
+
+    async fn advance(&self, next: &RefreshRow) -> Result<bool> {
+        let mut tx = self.begin("moving a refresh chain on").await?;
+        let moved = sqlx::query(
+            "UPDATE refreshes
+             SET generation = ?2, current = ?3, previous = ?4, salt = ?5, issued_at = ?6, confirmed_at = NULL
+             WHERE session_id = ?1 AND generation = ?2 - 1 AND EXISTS
+                 (SELECT 1 FROM sessions s JOIN users u ON u.id = s.user_id AND u.epoch = s.epoch
+                  WHERE s.id = ?1 AND u.disabled_at IS NULL)",
+        )
+        .bind(next.session.as_bytes().as_slice())
+        .bind(next.generation)
+        .bind(next.current.as_bytes().as_slice())
+        .bind(next.previous.as_ref().map(|hash| hash.as_bytes().as_slice()))
+        .bind(next.salt.as_slice())
+        .bind(next.issued_at.as_millis())
+        .execute(&mut *tx)
+        .await
+        .context("moving a refresh chain on")?;
+        tx.commit().await.context("moving a refresh chain on")?;
+        Ok(moved.rows_affected() > 0)
+    }
+
+    async fn confirm(
+        &self,
+        session: SessionId,
+        generation: Generation,
+        at: Timestamp,
+    ) -> Result<()> {
+        let mut tx = self.begin("confirming a refresh").await?;
+        sqlx::query(
+            "UPDATE refreshes SET confirmed_at = ?3
+             WHERE session_id = ?1 AND generation = ?2 AND confirmed_at IS NULL",
+        )
+        .bind(session.as_bytes().as_slice())
+        .bind(generation)
+        .bind(at.as_millis())
+        .execute(&mut *tx)
+        .await
+        .context("confirming a refresh")?;
+        tx.commit().await.context("confirming a refresh")
+    }
+}
