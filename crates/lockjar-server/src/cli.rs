@@ -79,6 +79,11 @@ pub(crate) enum Command {
         /// The file to make
         file: PathBuf,
     },
+    /// See, rotate and revoke the keys that sign tokens; works while the server runs
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
     /// Print the OpenAPI document
     Openapi,
 }
@@ -138,6 +143,7 @@ pub(crate) enum SessionCommand {
     /// End a session
     Revoke {
         /// The session's public id
+        #[arg(allow_hyphen_values = true)]
         id: String,
     },
     /// End all of an account's sessions
@@ -145,4 +151,32 @@ pub(crate) enum SessionCommand {
         /// The username
         name: String,
     },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KeysCommand {
+    /// List the keys
+    List,
+    /// Make a new key; it is published now and signs once everybody can know it, and nobody is logged out
+    Rotate,
+    /// Take all power from a key: its tokens are refused at once, and sessions live on by their refresh tokens
+    Revoke {
+        /// The key's name
+        #[arg(allow_hyphen_values = true)]
+        kid: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One in sixty-four begins so.
+    #[test]
+    fn an_id_may_begin_with_a_hyphen() {
+        for words in [["session", "revoke"], ["keys", "revoke"]] {
+            let arguments = [&["lockjar"], &words[..], &["-9GaUrdgu1mFqNHOHzPRAA"]].concat();
+            assert!(Cli::read(arguments).is_ok(), "{words:?}");
+        }
+    }
 }

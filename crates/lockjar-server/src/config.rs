@@ -1,5 +1,8 @@
 //! Configuration: flags, then environment variables, then `lockjar.toml`, then defaults.
 
+mod tokens;
+
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -132,6 +135,18 @@ impl Config {
             )));
         }
         Ok(url.clone())
+    }
+
+    /// Refuses to speak plain http to others than this machine, unless that was allowed by name.
+    pub(crate) fn check_listening(&self, address: SocketAddr) -> Result<(), ConfigError> {
+        let plain = self.public_url(address.port())?.starts_with("http://");
+        if plain && !address.ip().is_loopback() && !self.insecure_plain_http() {
+            return Err(ConfigError::new(format!(
+                "{address} can be reached by others, over plain http: listen on localhost, set the public URL to the https \
+                 address of the proxy in front, give --tls-cert and --tls-key, or allow --insecure-plain-http"
+            )));
+        }
+        Ok(())
     }
 
     /// The port in `listen`, for commands that do not listen.

@@ -4,6 +4,7 @@ mod alarm;
 mod check;
 mod cli;
 mod config;
+mod keyfile;
 mod listen;
 mod logging;
 mod operate;
@@ -35,16 +36,17 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(cli: Cli) -> Outcome {
-    let config = || Config::load(cli.settings);
-    match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::serve(config()?).await,
-        Command::User { command } => operate::user(&config()?, command).await,
-        Command::Session { command } => operate::session(&config()?, command).await,
-        Command::Check { url } => check::check(&config()?, url.as_deref()).await,
-        Command::Backup { file } => operate::backup(&config()?, &file).await,
-        // It is the same whatever the settings.
+    let command = cli.command.unwrap_or(Command::Serve);
+    let config = Config::load(cli.settings)?;
+    match command {
+        Command::Serve => serve::serve(config).await,
+        Command::User { command } => operate::user(&config, command).await,
+        Command::Session { command } => operate::session(&config, command).await,
+        Command::Check { url } => check::check(&config, url.as_deref()).await,
+        Command::Backup { file } => operate::backup(&config, &file).await,
+        Command::Keys { command } => operate::keys(&config, command).await,
         Command::Openapi => {
-            output::say(lockjar::web::openapi_json())?;
+            output::say(lockjar::web::openapi_json(config.strategy()))?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -47,7 +47,8 @@ pub(crate) async fn serve(config: Config) -> Outcome {
         .transpose()?;
     let listeners = Listeners::bind(config.listen()).await?;
     let address = listeners.local_addr()?;
-    let builder = config.builder(address.port())?;
+    config.check_listening(address)?;
+    let builder = config.builder_with_tokens(address.port())?;
     let auth = builder.open(config.database()).await?;
     let stop = Stop::new()?;
     say(auth.public_url())?;

@@ -56,6 +56,13 @@ pub(crate) enum SameSiteSetting {
     None,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum TokenSetting {
+    Session,
+    Jwt,
+}
+
 macro_rules! settings {
     ($($(#[$meta:meta])* $name:ident: $type:ty,)*) => {
         /// Every setting as one source gives it.
@@ -147,6 +154,37 @@ settings! {
     #[arg(long, global = true, env = "LOCKJAR_PASSWORD_MIN_LENGTH", value_name = "COUNT")]
     #[serde(rename = "password.min_length")]
     password_min_length: usize,
+    /// What the cookie holds: one session token, or a short-lived JWT and a refresh token [default: session]
+    #[arg(long, global = true, env = "LOCKJAR_TOKEN")]
+    token: TokenSetting,
+    /// How JWTs are signed: EdDSA, ES256 or HS256 [default: EdDSA]
+    #[arg(long, global = true, env = "LOCKJAR_JWT_ALGORITHM", value_name = "NAME")]
+    #[serde(rename = "jwt.algorithm")]
+    jwt_algorithm: String,
+    /// How long a JWT is good [default: 5m]
+    #[arg(long, global = true, env = "LOCKJAR_JWT_LIFETIME", value_name = "DURATION")]
+    #[serde(rename = "jwt.lifetime")]
+    jwt_lifetime: HumanDuration,
+    /// How long others may keep the published keys [default: 10m]
+    #[arg(long, global = true, env = "LOCKJAR_JWT_JWKS_MAX_AGE", value_name = "DURATION")]
+    #[serde(rename = "jwt.jwks_max_age")]
+    jwt_jwks_max_age: HumanDuration,
+    /// How long a key signs before the next takes over [default: 30d]
+    #[arg(long, global = true, env = "LOCKJAR_JWT_ROTATE_EVERY", value_name = "DURATION")]
+    #[serde(rename = "jwt.rotate_every")]
+    jwt_rotate_every: HumanDuration,
+    /// Services for which POST /token makes tokens, separated by commas [default: none]
+    #[arg(long, global = true, env = "LOCKJAR_JWT_AUDIENCES", value_name = "NAMES", value_delimiter = ',')]
+    #[serde(rename = "jwt.audiences")]
+    jwt_audiences: Vec<String>,
+    /// The file with the key that encrypts the signing keys, made if it is not there [default: lockjar.key]
+    #[arg(long, global = true, env = "LOCKJAR_JWT_KEY_FILE", value_name = "FILE")]
+    #[serde(rename = "jwt.key_file")]
+    jwt_key_file: PathBuf,
+    /// The file with the secret of services that ask POST /introspect [default: nobody may ask]
+    #[arg(long, global = true, env = "LOCKJAR_JWT_INTROSPECTION_SECRET_FILE", value_name = "FILE")]
+    #[serde(rename = "jwt.introspection_secret_file")]
+    jwt_introspection_secret_file: PathBuf,
     /// Other origins whose pages may change state here, separated by commas [default: none]
     #[arg(long, global = true, env = "LOCKJAR_TRUSTED_ORIGINS", value_name = "URLS", value_delimiter = ',')]
     trusted_origins: Vec<String>,

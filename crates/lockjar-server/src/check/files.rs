@@ -3,6 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use lockjar::Strategy;
+
 use super::Finding;
 use crate::config::Config;
 
@@ -34,6 +36,16 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
             "Run chmod 600 on it, and replace the key if others were there",
         )
     });
+    let master = (config.strategy() == Strategy::Jwt).then(|| config.key_file());
+    let master = master.iter().filter_map(|key| {
+        exposed(
+            key,
+            OTHERS_READ | OTHERS_WRITE,
+            "L023",
+            "decrypts the keys that sign tokens",
+            "Run chmod 600 on it, and rotate the keys if others were there",
+        )
+    });
     let settings = config.file.iter().filter_map(|path| {
         exposed(
             path,
@@ -43,7 +55,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
             "Run chmod go-w on it",
         )
     });
-    data.chain(key).chain(settings).collect()
+    data.chain(key).chain(master).chain(settings).collect()
 }
 
 /// A finding, if others than the owner may do what they should not.

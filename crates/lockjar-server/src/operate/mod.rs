@@ -1,11 +1,13 @@
 //! The operator's commands. Each opens the database beside the server, which learns of every change within a second.
 
 mod backup;
+mod keys;
 mod password;
 mod session;
 mod user;
 
 pub(crate) use backup::backup;
+pub(crate) use keys::keys;
 pub(crate) use session::session;
 pub(crate) use user::user;
 

@@ -5,6 +5,7 @@
 mod command_line;
 mod durability;
 mod faults;
+mod keys;
 mod logs;
 mod serving;
 mod support;

@@ -235,3 +235,19 @@ fn https_is_served_by_the_program_itself() {
         .header("Cookie", cookie);
     assert_eq!(protected.call().unwrap().status(), 200);
 }
+
+/// Whoever is on the way could read the cookie.
+#[test]
+fn plain_http_to_other_machines_has_to_be_allowed_by_name() {
+    let place = Place::new();
+    let refused = place.run(&["serve", "--listen", "0.0.0.0:0"]);
+    let sentence = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{sentence}");
+    assert!(sentence.contains("--insecure-plain-http"), "{sentence}");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("0.0.0.0:{}", port.local_addr().unwrap().port());
+    drop(port);
+    let proxied = ["--public-url", "https://example.com"];
+    let server = place.launch(place.command(), &address, &proxied);
+    assert_eq!(server.url, "https://example.com");
+}

@@ -64,7 +64,7 @@ impl Place {
         self.launch(self.command(), address, arguments)
     }
 
-    fn launch(&self, mut command: Command, address: &str, arguments: &[&str]) -> Server {
+    pub(crate) fn launch(&self, mut command: Command, address: &str, arguments: &[&str]) -> Server {
         let log = File::create(self.path().join("log")).unwrap();
         let mut child = command
             .args(["--listen", address])

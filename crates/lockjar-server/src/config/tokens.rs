@@ -1,0 +1,56 @@
+//! What the cookie holds, and how JWTs are made.
+
+use std::path::Path;
+
+use lockjar::jwt::KeyPolicy;
+use lockjar::{Builder, ConfigError, JwtSettings, Strategy};
+
+use super::Config;
+use crate::keyfile;
+use crate::settings::{HumanDuration, TokenSetting};
+
+impl Config {
+    /// What the cookie holds.
+    pub(crate) fn strategy(&self) -> Strategy {
+        match self.settings.token {
+            Some(TokenSetting::Jwt) => Strategy::Jwt,
+            Some(TokenSetting::Session) | None => Strategy::Session,
+        }
+    }
+
+    /// The file with the master key.
+    pub(crate) fn key_file(&self) -> &Path {
+        let file = self.settings.jwt_key_file.as_deref();
+        file.unwrap_or(Path::new("lockjar.key"))
+    }
+
+    fn jwt(&self) -> Result<JwtSettings, ConfigError> {
+        let (given, defaults) = (&self.settings, KeyPolicy::default());
+        let or = |span: Option<HumanDuration>, default| span.map_or(default, |span| span.0);
+        let algorithm = given.jwt_algorithm.as_deref().map(str::parse).transpose()?;
+        let secret_file = given.jwt_introspection_secret_file.as_deref();
+        let settings = JwtSettings::new(keyfile::read_or_make(self.key_file())?);
+        Ok(JwtSettings {
+            keys: KeyPolicy {
+                algorithm: algorithm.unwrap_or_default(),
+                token_lifetime: or(given.jwt_lifetime, defaults.token_lifetime),
+                jwks_max_age: or(given.jwt_jwks_max_age, defaults.jwks_max_age),
+            },
+            rotate_every: or(given.jwt_rotate_every, settings.rotate_every),
+            audiences: given.jwt_audiences.clone().unwrap_or_default(),
+            introspection_secret: secret_file
+                .map(|path| keyfile::secret(path).map(Into::into))
+                .transpose()?,
+            ..settings
+        })
+    }
+
+    /// The library's settings with the strategy that was chosen: what the server needs, and commands about keys.
+    pub(crate) fn builder_with_tokens(&self, port: u16) -> Result<Builder, ConfigError> {
+        let builder = self.builder(port)?;
+        match self.strategy() {
+            Strategy::Session => Ok(builder),
+            Strategy::Jwt => Ok(builder.jwt(self.jwt()?)),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! `--token jwt` and `lockjar keys`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Output;
+
+use super::support::{PASSWORD, Place, Server, eventually};
+
+const JWT: [&str; 2] = ["--token", "jwt"];
+
+fn keys(place: &Place, arguments: &[&str]) -> String {
+    let output = place.run(&[&["keys"], arguments, &JWT[..]].concat());
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn complaint(output: Output) -> String {
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// Signs up and answers the access token's cookie.
+fn register(server: &Server, name: &str) -> String {
+    let form = [("username", name), ("password", PASSWORD)];
+    let answer = server.post("/register", "", &form);
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    let cookie = answer.cookie.unwrap();
+    assert!(cookie.starts_with("access_token="), "{cookie}");
+    cookie
+}
+
+#[test]
+fn jwts_are_signed_by_keys_that_the_database_alone_does_not_give_away() {
+    let place = Place::new();
+    let mut server = place.serve(&JWT);
+    let cookie = register(&server, "alice");
+    assert!(server.is_in(&cookie));
+    let key = place.path().join("lockjar.key");
+    assert_eq!(
+        fs::metadata(&key).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    server.signal("-TERM");
+    assert!(server.wait().success());
+    let port = server.port().to_string();
+    let again = place.start_on(&format!("127.0.0.1:{port}"), &JWT);
+    assert!(again.is_in(&cookie), "the keys survive a restart");
+    drop(again);
+    fs::remove_file(&key).unwrap();
+    let refused = complaint(place.run(&["serve", "--listen", "127.0.0.1:0", "--token", "jwt"]));
+    assert!(refused.contains("another master key"), "{refused}");
+}
+
+#[test]
+fn keys_are_rotated_and_revoked_while_it_serves() {
+    let place = Place::new();
+    let server = place.serve(&JWT);
+    let cookie = register(&server, "alice");
+    let before = keys(&place, &["list"]);
+    let (kid, line) = before.trim().split_once('\t').unwrap();
+    assert!(
+        line.starts_with("EdDSA\t") && line.ends_with("\tsigns"),
+        "{line}"
+    );
+    let after = keys(&place, &["rotate"]);
+    assert_eq!(after.lines().count(), 2, "{after}");
+    assert!(
+        after
+            .lines()
+            .nth(1)
+            .unwrap()
+            .contains("published; signs from"),
+        "{after}"
+    );
+    eventually("the running server publishes the new key", || {
+        server
+            .get("/.well-known/jwks.json", "")
+            .body
+            .matches("\"kid\"")
+            .count()
+            == 2
+    });
+    assert!(server.is_in(&cookie), "rotating logs nobody out");
+    keys(&place, &["revoke", kid]);
+    eventually("the running server refuses what it signed", || {
+        !server.is_in(&cookie)
+    });
+    assert!(keys(&place, &["list"]).contains("\trevoked "));
+    let unknown = complaint(place.run(&["keys", "revoke", "nonsense", "--token", "jwt"]));
+    assert!(unknown.contains("keys list"), "{unknown}");
+}
+
+#[test]
+fn without_jwts_there_are_no_keys() {
+    let place = Place::new();
+    drop(place.serve(&[]));
+    assert!(complaint(place.run(&["keys", "rotate"])).contains("--token jwt"));
+}
