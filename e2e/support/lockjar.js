@@ -10,13 +10,13 @@ import { freePort } from './servers.js';
 const PROGRAM = fileURLToPath(new URL('../../target/debug/lockjar', import.meta.url));
 
 /** Starts `lockjar serve`; `certificate` makes it https. */
-export async function startLockjar(folder, certificate) {
+export async function startLockjar(folder, certificate, ...more) {
   const port = await freePort();
   const url = `${certificate ? 'https' : 'http'}://localhost:${port}`;
   const tls = certificate ? ['--tls-cert', certificate.cert, '--tls-key', certificate.key] : [];
   const settings = ['--listen', `127.0.0.1:${port}`, '--public-url', url];
   const database = ['--database', `sqlite://${join(folder, 'lockjar.db')}`];
-  const server = spawn(PROGRAM, ['serve', ...settings, ...database, ...tls], {
+  const server = spawn(PROGRAM, ['serve', ...settings, ...database, ...tls, ...more], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

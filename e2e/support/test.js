@@ -17,6 +17,9 @@ const worker = { scope: 'worker' };
 export const test = base.extend({
   scheme: ['http', { option: true, ...worker }],
 
+  /** What the program is started with beside its address. */
+  settings: [[], { option: true, ...worker }],
+
   folder: [
     async ({}, use) => {
       const folder = mkdtempSync(join(tmpdir(), 'lockjar-e2e-'));
@@ -33,7 +36,8 @@ export const test = base.extend({
   ],
 
   lockjar: [
-    async ({ folder, certificate }, use) => running(await startLockjar(folder, certificate), use),
+    async ({ folder, certificate, settings }, use) =>
+      running(await startLockjar(folder, certificate, ...settings), use),
     worker,
   ],
   attacker: [async ({ certificate }, use) => running(await startAttacker(certificate), use), worker],

@@ -22,9 +22,10 @@ pub(crate) fn program(name: &str, package: &str) -> Outcome {
     }
 }
 
-/// A Python with the pinned requirements, in an environment of its own below `target`.
+/// A Python with the pinned requirements, in an environment of its own below `target`, named by the list's folder.
 pub(crate) fn python(requirements: &str) -> Result<PathBuf, String> {
-    let home = Path::new("target/venv");
+    let folder = Path::new(requirements).parent().and_then(Path::file_name);
+    let home = &Path::new("target/venv").join(folder.unwrap_or_default());
     let python = home.join("bin/python");
     once(Path::new(requirements), &home.join("installed"), || {
         program("python3", "python3")?;

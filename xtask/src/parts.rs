@@ -59,6 +59,11 @@ pub(crate) const PARTS: &[Part] = &[
         run: differential,
     },
     Part {
+        name: "downstream",
+        what: "services in Python and JavaScript believe our tokens, and no forged ones",
+        run: downstream,
+    },
+    Part {
         name: "browser",
         what: "the program in a real browser, over http and https",
         run: browser,
@@ -119,6 +124,15 @@ fn differential() -> Outcome {
         "target/debug/examples/tutorial",
     ]);
     run(&mut compare)
+}
+
+fn downstream() -> Outcome {
+    build_programs()?;
+    let python = install::python("examples/downstream/fastapi/requirements.txt")?;
+    install::node_modules("examples/downstream/node")?;
+    let mut test = Command::new(python);
+    test.args(["-B", "tests/downstream/test.py", "target/debug/lockjar"]);
+    run(&mut test)
 }
 
 fn browser() -> Outcome {
