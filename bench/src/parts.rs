@@ -5,6 +5,7 @@ mod flood;
 mod logins;
 mod protected;
 mod start;
+mod tokens;
 
 use std::{
     path::{Path, PathBuf},
@@ -23,6 +24,8 @@ pub enum Part {
     Protected,
     /// The session check in process.
     Authenticate,
+    /// JWTs, beside session tokens and raw signatures.
+    Tokens,
     /// Log-ins, beside raw Argon2id.
     Logins,
     /// A protected route while others log in.
@@ -40,6 +43,7 @@ impl Part {
         match self {
             Self::Protected => protected::measure(bench),
             Self::Authenticate => authenticate::measure(bench),
+            Self::Tokens => tokens::measure(bench),
             Self::Logins => logins::measure(bench),
             Self::Flood => flood::measure(bench),
             Self::Start => start::measure(bench),

@@ -122,6 +122,18 @@ impl Launch {
         ]))
     }
 
+    /// The same with JWTs in the cookie.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub fn lockjar_with_jwts(folder: &Path) -> Result<Self> {
+        let mut launch = Self::lockjar(folder)?;
+        let key = folder.join("lockjar.key").display().to_string();
+        let more = ["--token", "jwt", "--jwt-key-file", &key].map(str::to_owned);
+        launch.arguments.extend(more);
+        Ok(launch)
+    }
+
     /// A program of this crate, which takes the address as its one argument.
     ///
     /// # Errors
