@@ -30,7 +30,12 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let listener = tokio::net::TcpListener::bind(listen_address()).await?;
+    let address = listen_address();
+    let listener = tokio::net::TcpListener::bind(&address)
+        .await
+        .map_err(|error| {
+            format!("cannot listen on {address}: {error}; choose another with --listen")
+        })?;
     let port = listener.local_addr()?.port();
     let database = std::env::temp_dir().join(format!("lockjar-tutorial-{port}.db"));
 

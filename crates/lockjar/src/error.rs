@@ -1,5 +1,6 @@
 //! What can go wrong, one enum for each boundary.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::password::PasswordProblem;
@@ -45,8 +46,9 @@ impl StoreError {
     }
 }
 
-/// Why Lockjar could not be opened.
-#[derive(Debug, thiserror::Error)]
+/// Why Lockjar could not be opened. Its `Debug` is the sentence with its causes, since that is what a `main` prints that
+/// returns it.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// The settings contradict each other.
@@ -58,6 +60,21 @@ pub enum OpenError {
     /// The threads that hash passwords could not be started.
     #[error("the password threads could not be started")]
     Threads(#[source] std::io::Error),
+}
+
+impl fmt::Debug for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let more = error.to_string();
+            if !text.contains(&more) {
+                text = format!("{text}: {more}");
+            }
+            cause = error.source();
+        }
+        f.write_str(&text)
+    }
 }
 
 /// What is wrong with one field of a request.
@@ -126,5 +143,21 @@ pub enum Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         Self::Unavailable(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_main_that_returns_the_error_prints_a_sentence() {
+        let config = OpenError::from(ConfigError::new("change this"));
+        assert_eq!(format!("{config:?}"), "change this");
+        let store = StoreError::new("opening a.db", "no such folder");
+        assert_eq!(
+            format!("{:?}", OpenError::from(store)),
+            "the store could not be opened: opening a.db: no such folder"
+        );
     }
 }

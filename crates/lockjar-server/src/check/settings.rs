@@ -28,7 +28,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
 /// What the server itself refuses to start with.
 fn refused(config: &Config) -> Option<Finding> {
     let checked = config
-        .builder(config.listen_port())
+        .builder_to_check(config.listen_port())
         .and_then(|builder| builder.check());
     checked.err().map(|error| {
         Finding::serious(
@@ -200,6 +200,12 @@ mod tests {
             ("session.idle = \"0s\"".to_owned(), "L002"),
             ("trusted_origins = [\"nonsense\"]".to_owned(), "L002"),
             ("cookie.path = \"app\"".to_owned(), "L002"),
+            ("token = \"jwt\"\njwt.lifetime = \"1s\"".to_owned(), "L002"),
+            (
+                "token = \"jwt\"\njwt.algorithm = \"none\"".to_owned(),
+                "L002",
+            ),
+            ("token = \"jwt\"\ncookie.name = \"a\"".to_owned(), "L002"),
             ("listen = \"0.0.0.0:8000\"".to_owned(), "L003"),
             ("listen = \"[::]:8000\"".to_owned(), "L004"),
             (format!("{https}cookie.name = \"session\""), "L010"),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lockjar::jwt::KeyPolicy;
+use lockjar::jwt::{KeyPolicy, MasterKey};
 use lockjar::{Builder, ConfigError, JwtSettings, Strategy};
 
 use super::Config;
@@ -24,12 +24,12 @@ impl Config {
         file.unwrap_or(Path::new("lockjar.key"))
     }
 
-    fn jwt(&self) -> Result<JwtSettings, ConfigError> {
+    fn jwt(&self, master: MasterKey) -> Result<JwtSettings, ConfigError> {
         let (given, defaults) = (&self.settings, KeyPolicy::default());
         let or = |span: Option<HumanDuration>, default| span.map_or(default, |span| span.0);
         let algorithm = given.jwt_algorithm.as_deref().map(str::parse).transpose()?;
         let secret_file = given.jwt_introspection_secret_file.as_deref();
-        let settings = JwtSettings::new(keyfile::read_or_make(self.key_file())?);
+        let settings = JwtSettings::new(master);
         Ok(JwtSettings {
             keys: KeyPolicy {
                 algorithm: algorithm.unwrap_or_default(),
@@ -50,7 +50,19 @@ impl Config {
         let builder = self.builder(port)?;
         match self.strategy() {
             Strategy::Session => Ok(builder),
-            Strategy::Jwt => Ok(builder.jwt(self.jwt()?)),
+            Strategy::Jwt => Ok(builder.jwt(self.jwt(keyfile::read_or_make(self.key_file())?)?)),
+        }
+    }
+
+    /// The same to be looked at and not to be opened: nothing is made.
+    pub(crate) fn builder_to_check(&self, port: u16) -> Result<Builder, ConfigError> {
+        let builder = self.builder(port)?;
+        match (self.strategy(), self.key_file()) {
+            (Strategy::Session, _) => Ok(builder),
+            (Strategy::Jwt, file) if file.exists() => {
+                Ok(builder.jwt(self.jwt(keyfile::read(file)?)?))
+            }
+            (Strategy::Jwt, _) => Ok(builder.jwt(self.jwt(MasterKey::generate())?)),
         }
     }
 }

@@ -1096,3 +1096,93 @@ async fn an_expired_session_is_listed_for_nobody() {
     assert_eq!(ids, [new.token().id()], "to the operator");
     assert_eq!(fixture.auth.sessions(&new.user).await.unwrap(), listed);
 }
+
+async fn with_jwts() -> Fixture {
+    let settings = JwtSettings::new(crate::jwt::MasterKey::from_bytes([7; 32]));
+    Fixture::with(|builder| builder.jwt(settings)).await
+}
+
+#[tokio::test]
+async fn keys_are_rotated_when_they_are_due_and_deleted_when_they_are_done() {
+    let fixture = with_jwts().await;
+    let kids = async || {
+        fixture.auth.tend_keys().await;
+        let keys = fixture.auth.operator().keys().await.unwrap();
+        let kid = |key: &KeyInfo| (key.kid.clone(), key.signs);
+        keys.iter().map(kid).collect::<Vec<_>>()
+    };
+    let first = kids().await;
+    assert_eq!((first.len(), first[0].1), (1, true));
+    fixture.clock.advance(Duration::from_secs(29 * 24 * 3600));
+    assert_eq!(kids().await, first, "it is not time yet");
+    fixture.clock.advance(Duration::from_secs(24 * 3600));
+    let both = kids().await;
+    assert_eq!(
+        (both.len(), &both[0]),
+        (2, &first[0]),
+        "the next one is published and waits"
+    );
+    assert_eq!(kids().await, both, "one is enough");
+    fixture.clock.advance(Duration::from_secs(12 * 60));
+    assert_eq!(kids().await[1], (both[1].0.clone(), true), "now it signs");
+    fixture.clock.advance(Duration::from_secs(3600));
+    assert_eq!(
+        kids().await,
+        [(both[1].0.clone(), true)],
+        "the old one is gone"
+    );
+}
+
+/// Two processes that start on an empty store at once must not sign with keys that the other does not know.
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_start_at_once_agree_on_one_key() {
+    let fixture = Fixture::new().await;
+    let open = || {
+        let settings = JwtSettings::new(crate::jwt::MasterKey::from_bytes([7; 32]));
+        let builder = Auth::builder("http://localhost:8000").clock(fixture.clock.clone());
+        let store = fixture.store.clone();
+        tokio::spawn(async move { builder.jwt(settings).open_with(store).await.unwrap() })
+    };
+    let mut kids = std::collections::BTreeSet::new();
+    for opening in [open(), open(), open(), open()] {
+        let auth = opening.await.unwrap();
+        let keys = auth.jwks().unwrap().keys;
+        kids.extend(keys.into_iter().map(|key| key.kid));
+    }
+    assert_eq!(kids.len(), 1, "{kids:?}");
+}
+
+/// A log-out and refreshes race; whoever wins, nothing is good afterwards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_refresh_in_flight_outlives_a_log_out() {
+    let fixture = with_jwts().await;
+    fixture.alice().await;
+    for _ in 0..100 {
+        let signed_in = fixture.log_in().await;
+        let Tokens::Jwt { refresh, .. } = signed_in.tokens else {
+            panic!("the JWT strategy makes JWTs");
+        };
+        let refreshing = (0..3).map(|_| {
+            let (auth, token) = (fixture.auth.clone(), refresh.reveal());
+            tokio::spawn(async move { auth.refresh(token.as_bytes()).await.ok() })
+        });
+        let refreshing: Vec<_> = refreshing.collect();
+        fixture.auth.sign_out(&signed_in.user).await.unwrap();
+        for renewed in refreshing {
+            let Some(renewed) = renewed.await.unwrap() else {
+                continue;
+            };
+            let Tokens::Jwt { access, refresh } = renewed.tokens else {
+                panic!("the JWT strategy makes JWTs");
+            };
+            assert!(fixture.auth.authenticate(access.reveal()).await.is_err());
+            assert!(
+                fixture
+                    .auth
+                    .refresh(refresh.reveal().as_bytes())
+                    .await
+                    .is_err()
+            );
+        }
+    }
+}
