@@ -1,39 +1,55 @@
-// The real program on a free port and an empty SQLite file.
+// The real program on a free port and an empty SQLite file, and the same library without its guard.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-import { freePort } from './servers.js';
+import { forward, freePort } from './servers.js';
 
-const PROGRAM = fileURLToPath(new URL('../../target/debug/lockjar', import.meta.url));
+const program = (name) => fileURLToPath(new URL(`../../target/debug/${name}`, import.meta.url));
+const urlOf = (port, certificate) => `${certificate ? 'https' : 'http'}://localhost:${port}`;
+const databaseIn = (folder, name) => `sqlite://${join(folder, name)}`;
 
 /** Starts `lockjar serve`; `certificate` makes it https. */
 export async function startLockjar(folder, certificate, ...more) {
   const port = await freePort();
-  const url = `${certificate ? 'https' : 'http'}://localhost:${port}`;
+  const url = urlOf(port, certificate);
   const tls = certificate ? ['--tls-cert', certificate.cert, '--tls-key', certificate.key] : [];
   const settings = ['--listen', `127.0.0.1:${port}`, '--public-url', url];
-  const database = ['--database', `sqlite://${join(folder, 'lockjar.db')}`];
-  const server = spawn(PROGRAM, ['serve', ...settings, ...database, ...tls, ...more], {
-    cwd: folder,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const log = [];
-  createInterface(server.stderr).on('line', (line) => log.push(line));
-  await firstLine(server, log);
+  const database = ['--database', databaseIn(folder, 'lockjar.db')];
+  const server = await start('lockjar', folder, ['serve', ...settings, ...database, ...tls, ...more]);
   return { url, port, stop: () => stop(server) };
 }
 
-/** The program prints its URL once it listens. */
-async function firstLine(server, log) {
+/** Starts Lockjar with the cross-site guard off. It knows no TLS, so over https something stands in front of it. */
+export async function startUnguarded(folder, certificate) {
+  const [port, behind] = [await freePort(), await freePort()];
+  const [url, inner] = [urlOf(port, certificate), certificate ? behind : port];
+  const database = databaseIn(folder, `unguarded-${port}.db`);
+  const server = await start('unguarded', folder, [`127.0.0.1:${inner}`, url, database]);
+  const front = certificate && (await forward(port, inner, certificate));
+  return {
+    url,
+    stop() {
+      front?.stop();
+      server.kill('SIGKILL');
+    },
+  };
+}
+
+/** Both programs print their URL once they listen. */
+async function start(name, folder, args) {
+  const server = spawn(program(name), args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const log = [];
+  createInterface(server.stderr).on('line', (line) => log.push(line));
   const lines = createInterface(server.stdout);
   const died = once(server, 'exit').then(([code]) => {
-    throw new Error(`lockjar ended with ${code} before it listened:\n${log.join('\n')}`);
+    throw new Error(`${name} ended with ${code} before it listened:\n${log.join('\n')}`);
   });
   await Promise.race([once(lines, 'line'), died]);
   died.catch(() => {});
+  return server;
 }
 
 async function stop(server) {

@@ -14,12 +14,12 @@ export async function freePort() {
   return port;
 }
 
-/** Serves `handle` over http, or over https where there is a certificate. */
-export async function serve(handle, certificate) {
+/** Serves `handle` over http, or over https where there is a certificate; on a free port unless told which. */
+export async function serve(handle, certificate, onPort = 0) {
   const server = certificate
     ? https.createServer({ key: readFileSync(certificate.key), cert: readFileSync(certificate.cert) }, handle)
     : http.createServer(handle);
-  server.listen(0, '127.0.0.1');
+  server.listen(onPort, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address();
   const scheme = certificate ? 'https' : 'http';
@@ -33,3 +33,19 @@ export async function serve(handle, certificate) {
     },
   };
 }
+
+/** Ends TLS on one port and hands every request on to another, as a proxy in front of an app does. */
+export const forward = (port, behind, certificate) =>
+  serve(
+    (request, response) => {
+      const { method, url, headers } = request;
+      const onward = http.request({ host: '127.0.0.1', port: behind, method, path: url, headers }, (answer) => {
+        response.writeHead(answer.statusCode, answer.rawHeaders);
+        answer.pipe(response);
+      });
+      onward.on('error', () => response.destroy());
+      request.pipe(onward);
+    },
+    certificate,
+    port,
+  );

@@ -7,8 +7,7 @@ import { expect, test as base } from '@playwright/test';
 
 import { startAttacker } from './attacker.js';
 import { makeCertificate } from './certificate.js';
-import { startLockjar } from './lockjar.js';
-import { startUnguarded } from './unguarded.js';
+import { startLockjar, startUnguarded } from './lockjar.js';
 
 export { expect };
 
@@ -41,7 +40,10 @@ export const test = base.extend({
     worker,
   ],
   attacker: [async ({ certificate }, use) => running(await startAttacker(certificate), use), worker],
-  unguarded: async ({ certificate }, use) => running(await startUnguarded(certificate), use),
+  unguarded: [
+    async ({ folder, certificate }, use) => running(await startUnguarded(folder, certificate), use),
+    worker,
+  ],
 
   baseURL: async ({ lockjar }, use) => use(lockjar.url),
 
