@@ -9,16 +9,28 @@
 //! 4. `Sec-Fetch-Site` must be `same-origin` or `none`, unless rule 3 has found an origin that is *another* spelling or
 //!    an origin trusted by configuration, whose requests are cross-site by nature.
 //! 5. `Origin: null` without `Sec-Fetch-Site`: refused.
-//! 6. Neither header: passes, since no browser sends that; in strict mode it is refused.
+//! 6. Neither header: passes, since no browser sends that; in strict mode it is refused, unless a [`CsrfToken`] comes
+//!    along.
 //!
 //! # Deployment caveat
 //! The configured origin is the public URL, never the request's `Host`: behind a proxy that rewrites `Host` the check
 //! stays right, and with a public URL that is not the one people open every form is refused.
 
-use http::header::{self, AsHeaderName};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use http::header::{self, AsHeaderName, HeaderName};
 use http::{HeaderMap, HeaderValue, Method};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
 
 use crate::origin::PublicUrl;
+use crate::token::PresentedSession;
+
+/// The header in which a client shows its [`CsrfToken`].
+pub const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
+/// What else this HMAC could ever be computed for begins differently.
+const DOMAIN: &[u8] = b"lockjar-csrf-1";
 
 /// Which origins may change state.
 #[derive(Clone, Debug)]
@@ -50,8 +62,44 @@ pub enum CrossOrigin {
     #[error("the browser says that another site made this request (Sec-Fetch-Site: {0})")]
     Site(String),
     /// Strict mode, and nothing says where the request comes from.
-    #[error("this request does not say where it comes from; send the Origin header")]
+    #[error(
+        "this request does not say where it comes from; send the Origin header, or the session's csrf_token as X-CSRF-Token"
+    )]
     Unknown,
+}
+
+/// What a client of strict mode shows where it sends no `Origin`: an HMAC-SHA256 under the hash of the session's secret,
+/// which another site can neither read nor make (OWASP's HMAC-based token pattern). It is bound to one session, so one
+/// from before a log-in is worth nothing after it, and it gives nothing of the cookie away.
+///
+/// It is no secret from whoever is logged in: `GET /me` says it in strict mode.
+pub struct CsrfToken(String);
+
+impl CsrfToken {
+    /// The token of a session.
+    #[must_use]
+    pub fn of(session: &PresentedSession) -> Self {
+        // SHA-256's block, zero-padded as HMAC has it.
+        let mut key = [0; 64];
+        key[..32].copy_from_slice(session.secret.as_bytes());
+        let mac = Hmac::<Sha256>::new((&key).into())
+            .chain_update(DOMAIN)
+            .chain_update(session.session.as_bytes());
+        Self(URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+    }
+
+    /// 43 characters of base64url.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn is_in(&self, headers: &HeaderMap) -> bool {
+        match single(headers, TOKEN_HEADER) {
+            Ok(Some(shown)) => shown.as_bytes().ct_eq(self.0.as_bytes()).into(),
+            _ => false,
+        }
+    }
 }
 
 impl CsrfPolicy {
@@ -73,7 +121,7 @@ impl CsrfPolicy {
         self
     }
 
-    /// Refuses requests that do not say where they come from, as non-browsers do.
+    /// Refuses requests that neither say where they come from, as non-browsers do not, nor show a [`CsrfToken`].
     #[must_use]
     pub fn strict(self) -> Self {
         Self {
@@ -89,11 +137,23 @@ impl CsrfPolicy {
         Self { off: true, ..self }
     }
 
-    /// Decides whether a request may change state.
+    /// Whether a request has to say where it comes from.
+    #[must_use]
+    pub const fn is_strict(&self) -> bool {
+        self.strict
+    }
+
+    /// Decides whether a request may change state. `session` is asked only where strict mode needs to know which one the
+    /// request presents.
     ///
     /// # Errors
     /// [`CrossOrigin`] says why not; it is answered with 403.
-    pub fn check(&self, method: &Method, headers: &HeaderMap) -> Result<(), CrossOrigin> {
+    pub fn check(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        session: impl FnOnce() -> Option<PresentedSession>,
+    ) -> Result<(), CrossOrigin> {
         if self.off || (is_safe(method) && !is_websocket(headers)) {
             return Ok(());
         }
@@ -102,8 +162,11 @@ impl CsrfPolicy {
         let site = single(headers, "sec-fetch-site")
             .map_err(|()| CrossOrigin::Repeated("Sec-Fetch-Site"))?;
         match (origin, site) {
-            (None, None) if self.strict => Err(CrossOrigin::Unknown),
-            (None, None) => Ok(()),
+            (None, None) if !self.strict => Ok(()),
+            (None, None) => match session() {
+                Some(session) if CsrfToken::of(&session).is_in(headers) => Ok(()),
+                _ => Err(CrossOrigin::Unknown),
+            },
             (None, Some(site)) => own_site(site),
             (Some(origin), site) if origin == "null" => {
                 site.map_or_else(|| Err(self.foreign(origin)), own_site)
@@ -160,6 +223,8 @@ fn single(headers: &HeaderMap, name: impl AsHeaderName) -> Result<Option<&Header
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::SessionId;
+    use crate::token::{HashedSecret, PlainToken};
 
     fn check(
         policy: &CsrfPolicy,
@@ -170,7 +235,7 @@ mod tests {
         for (name, value) in lines {
             headers.append(*name, HeaderValue::from_str(value).unwrap());
         }
-        policy.check(method, &headers)
+        policy.check(method, &headers, || None)
     }
 
     fn policy(url: &str) -> CsrfPolicy {
@@ -344,6 +409,47 @@ mod tests {
             Err(CrossOrigin::Unknown)
         );
         assert!(check(&policy, &Method::POST, &[("origin", "https://app.example")]).is_ok());
+    }
+
+    #[test]
+    fn in_strict_mode_the_sessions_own_token_stands_in_for_an_origin_and_for_nothing_else() {
+        let policy = policy("https://app.example").strict();
+        let [own, other] = [(); 2].map(|()| PresentedSession::from(&PlainToken::generate()));
+        let (token, foreign) = (CsrfToken::of(&own), CsrfToken::of(&other));
+        let same_secret = PresentedSession {
+            session: other.session,
+            ..own
+        };
+        let again = CsrfToken::of(&same_secret);
+        let passes = |session: Option<PresentedSession>, lines: &[(&'static str, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(*name, HeaderValue::from_str(value).unwrap());
+            }
+            policy.check(&Method::POST, &headers, || session).is_ok()
+        };
+        let shown = ("x-csrf-token", token.as_str());
+        assert!(passes(Some(own), &[shown]));
+        assert!(!passes(Some(own), &[]));
+        assert!(!passes(Some(own), &[("x-csrf-token", "")]));
+        assert!(!passes(Some(own), &[("x-csrf-token", foreign.as_str())]));
+        assert!(!passes(Some(own), &[("x-csrf-token", again.as_str())]));
+        assert!(!passes(Some(own), &[shown, shown]));
+        assert!(!passes(Some(other), &[shown]));
+        assert!(!passes(None, &[shown]));
+        for evil in [("origin", "https://evil.example"), (SITE, "cross-site"), ("origin", "null")] {
+            assert!(!passes(Some(own), &[shown, evil]), "{evil:?}");
+        }
+    }
+
+    /// From Python: `hmac.new(bytes(range(32)), b"lockjar-csrf-1" + bytes(range(0x40, 0x50)), "sha256")`, in base64url.
+    #[test]
+    fn the_token_is_the_hmac_that_another_implementation_computes() {
+        let session = PresentedSession {
+            session: SessionId::from_bytes(std::array::from_fn(|at| 0x40 + at as u8)),
+            secret: HashedSecret::from_bytes(std::array::from_fn(|at| at as u8)),
+        };
+        assert_eq!(CsrfToken::of(&session).as_str(), "TlFlaM8vUPMGmnAmp7MxD4v1g8m3Kin0NRfRLZqiOVE");
     }
 
     #[test]

@@ -35,7 +35,7 @@ use tracing::Instrument;
 
 use crate::clock::Clock;
 use crate::cookie::{CookiePolicy, Presented};
-use crate::csrf::CsrfPolicy;
+use crate::csrf::{CsrfPolicy, CsrfToken};
 use crate::error::{Error, StoreError};
 use crate::origin::PublicUrl;
 use crate::password::{Argon2Params, HashPool, PasswordPolicy};
@@ -182,6 +182,14 @@ impl Auth {
     #[must_use]
     pub fn csrf(&self) -> &CsrfPolicy {
         &self.inner.csrf
+    }
+
+    /// What a request with these headers has to show as [`X-CSRF-Token`](crate::csrf::TOKEN_HEADER) in strict mode where
+    /// it sends no `Origin`; none without a session.
+    #[must_use]
+    pub fn csrf_token(&self, headers: &HeaderMap) -> Option<String> {
+        let session = self.presented(headers)?;
+        Some(CsrfToken::of(&session).as_str().to_owned())
     }
 
     /// The rules for new passwords.

@@ -142,7 +142,11 @@ impl<S: Service<Request, Response = Response>> Service<Request> for Guarded<S> {
     fn call(&mut self, mut request: Request) -> Self::Future {
         let (auth, asked) = (&self.guard.auth, Asked::default());
         let mut visit = Visit::of(&request, asked.clone(), auth.public_url().is_https());
-        if let Err(refusal) = auth.csrf().check(request.method(), request.headers()) {
+        let headers = request.headers();
+        let checked = auth
+            .csrf()
+            .check(request.method(), headers, || auth.presented(headers));
+        if let Err(refusal) = checked {
             visit.identify();
             visit.span.in_scope(|| tracing::warn!(event = "cross_origin_refused", %refusal, "a request from elsewhere was refused"));
             let refused = Some(answer::cross_origin(&refusal, request.headers()));

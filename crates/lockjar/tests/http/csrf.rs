@@ -201,6 +201,28 @@ async fn in_strict_mode_a_request_must_say_where_it_comes_from() {
 }
 
 #[tokio::test]
+async fn in_strict_mode_a_program_shows_the_token_that_me_tells_it_until_it_logs_in_again() {
+    let strict = Site::with("http://localhost:8000", lockjar::Builder::strict_csrf).await;
+    let ours = [("origin", "http://localhost:8000")];
+    let cookie = attack(&strict, "POST", "/register", "", &ours).await.cookie();
+    let me = strict.get("/me", &cookie).await.json();
+    let token = me["csrf_token"].as_str().unwrap();
+    assert!(!cookie.contains(token));
+    let shown = [("x-csrf-token", token)];
+    let answer = attack(&strict, "POST", "/login", &cookie, &shown).await;
+    assert_eq!(answer.status, 200);
+    let next = answer.cookie();
+    for (cookie, headers) in [(&next, &shown[..]), (&next, &[][..])] {
+        let answer = attack(&strict, "POST", "/logout", cookie, headers).await;
+        assert_eq!(answer.code(), "cross_origin");
+    }
+
+    let lax = Site::new().await;
+    let cookie = lax.register("alice").await;
+    assert!(lax.get("/me", &cookie).await.json()["csrf_token"].is_null());
+}
+
+#[tokio::test]
 async fn without_the_guard_the_attack_works() {
     let site = Site::with(
         "http://localhost:8000",

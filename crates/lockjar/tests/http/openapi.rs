@@ -131,8 +131,10 @@ fn no_schema_that_is_answered_has_a_field_for_a_secret() {
         let fields = document["components"]["schemas"][name]["properties"].as_object();
         let fields = fields.unwrap_or_else(|| panic!("{name} is described"));
         for field in fields.keys() {
+            // It is for whoever is logged in to know, and opens nothing without the cookie.
+            let is_known = (name, field.as_str()) == ("Me", "csrf_token");
             for word in ["password", "secret", "hash", "token"] {
-                assert!(!field.contains(word), "{name}.{field}");
+                assert!(is_known || !field.contains(word), "{name}.{field}");
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -28,6 +28,10 @@ pub(super) struct Me {
     /// RFC 3339, UTC.
     #[schema(format = DateTime)]
     created_at: String,
+    /// Only in strict CSRF mode: what a client that sends no `Origin` shows as `X-CSRF-Token` with every change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    csrf_token: Option<String>,
 }
 
 /// Who am I?
@@ -39,12 +43,23 @@ pub(super) struct Me {
         (status = 503, description = "The store cannot answer", body = RefusedBody),
     ),
 )]
-pub(super) async fn me(user: CurrentUser) -> Response {
+pub(super) async fn me(
+    State(site): State<Mounted>,
+    user: CurrentUser,
+    headers: HeaderMap,
+) -> Response {
+    let csrf_token = site
+        .auth
+        .csrf()
+        .is_strict()
+        .then(|| site.auth.csrf_token(&headers))
+        .flatten();
     let me = Me {
         id: user.id.to_string(),
         username: user.username.clone(),
         email: user.email.clone(),
         created_at: user.created_at.to_string(),
+        csrf_token,
     };
     answer::json(StatusCode::OK, &me)
 }
