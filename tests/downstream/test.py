@@ -1,208 +1,150 @@
 """Lockjar, a FastAPI service and a Node service beside it: who believes which token?
 
 Usage: test.py LOCKJAR. All three are started here, on free ports of localhost, and stopped at the end.
+Where Lockjar would have to sign what it never signs, or to be out of order, the test plays its part with its own keys.
 """
 
-import base64
-import hashlib
-import hmac
-import http.client
 import json
-import os
 import socket
-import subprocess
 import sys
-import tempfile
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import urlencode
+from tempfile import TemporaryDirectory
 
 import jwt
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519
 
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = ROOT / "examples" / "downstream"
+from forgeries import Keys, forgeries, rightly_signed
+from services import KeyServer, Service, examples, free_port
+
 SECRET = "introspection-secret-of-the-downstream-test"
 PASSWORD = "gravel umbrella seventeen"
 # The services keep the keys for five minutes; what they refuse later is not waited for here.
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+class Checks:
+    made = wrong = 0
 
-
-class Service:
-    """A process that listens on a port of localhost."""
-
-    def __init__(self, name: str, command: list[str], port: int, folder: Path, **environment: str):
-        self.name, self.port, self.log = name, port, folder / f"{name}.log"
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                command, cwd=folder, env={**os.environ, **environment}, stdout=log, stderr=log, stdin=subprocess.DEVNULL
-            )
-        self.until_it_listens()
-
-    def until_it_listens(self) -> None:
-        for _ in range(300):
-            if self.process.poll() is not None:
-                break
-            try:
-                socket.create_connection(("localhost", self.port), timeout=1).close()
-                return
-            except OSError:
-                time.sleep(0.1)
-        raise SystemExit(f"{self.name} does not listen:\n{self.log.read_text()}")
-
-    def ask(self, method: str, path: str, cookie: str = "", form: dict | None = None, **headers: str):
-        connection = http.client.HTTPConnection("localhost", self.port, timeout=30)
-        headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        if cookie:
-            headers["Cookie"] = cookie
-        if form is not None:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-        connection.request(method, path, body=urlencode(form) if form is not None else None, headers=headers)
-        answer = connection.getresponse()
-        body = answer.read().decode()
-        return answer.status, body, answer.headers.get_all("Set-Cookie") or []
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(timeout=20)
-
-
-def jar(cookies: list[str]) -> dict[str, str]:
-    return dict(cookie.split(";")[0].split("=", 1) for cookie in cookies)
-
-
-def b64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def part(value) -> str:
-    return b64(value if isinstance(value, bytes) else json.dumps(value, separators=(",", ":")).encode())
-
-
-def forgeries(token: str, jwk: dict, issuer: str):
-    """What an attacker makes who has one token of their own and the published keys."""
-    header, claims = jwt.get_unverified_header(token), jwt.decode(token, options={"verify_signature": False})
-    head, body, signature = token.split(".")
-    public = base64.urlsafe_b64decode(jwk["x"] + "=")
-    pem = ed25519.Ed25519PublicKey.from_public_bytes(public).public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    own = ed25519.Ed25519PrivateKey.generate()
-    own_jwk = {"kty": "OKP", "crv": "Ed25519", "x": b64(own.public_key().public_bytes_raw())}
-
-    def signed(changes: dict | None = None, **header_changes):
-        headers = {**header, **header_changes}
-        return jwt.encode({**claims, **(changes or {})}, own, algorithm="EdDSA", headers=headers)
-
-    def hs256(key: bytes) -> str:
-        message = f"{part({**header, 'alg': 'HS256'})}.{body}"
-        return f"{message}.{b64(hmac.new(key, message.encode(), hashlib.sha256).digest())}"
-
-    for spelling in ("none", "None", "NONE", "nOnE"):
-        yield f"alg {spelling}", f"{part({**header, 'alg': spelling})}.{body}."
-        yield f"alg {spelling}, signature kept", f"{part({**header, 'alg': spelling})}.{body}.{signature}"
-    for name, key in (("raw", public), ("PEM", pem), ("base64url", jwk["x"].encode()), ("empty", b"")):
-        yield f"HS256 by the public key, {name}", hs256(key)
-    yield "another key under the known kid", signed()
-    for kid in ("unknown", "../../../../dev/null", "' OR 1=1 --", "", jwk["kid"] + "\0"):
-        yield f"kid {kid!r}", signed(kid=kid)
-    yield "embedded jwk", signed(jwk=own_jwk)
-    yield "jku elsewhere", signed(jku="http://127.0.0.1:9/jwks.json")
-    yield "x5u elsewhere", signed(x5u="http://127.0.0.1:9/cert.pem")
-    yield "crit", signed(crit=["exp"])
-    yield "lives for ever", signed({"exp": 2**40})
-    yield "another issuer", signed({"iss": "https://evil.example"})
-    yield "changed claims", f"{head}.{part({**claims, 'sub': 'A' * 22})}.{signature}"
-    twice = b'{"sub":"x",' + json.dumps(claims).encode()[1:]
-    yield "duplicate claims", f"{head}.{part(twice)}.{signature}"
-    yield "no signature", f"{head}.{body}."
-    yield "two parts", f"{head}.{body}"
-    yield "four parts", f"{token}.{signature}"
-    yield "trailing bytes", f"{token}AAAA"
-    yield "padding", f"{token}=="
-    yield "no JSON", f"{part(b'hello')}.{body}.{signature}"
-
-
-def main(lockjar_binary: str) -> None:
-    checks = 0
-
-    def check(what: str, got, wanted) -> None:
-        nonlocal checks
-        checks += 1
+    def __call__(self, what: str, got, wanted) -> None:
+        self.made += 1
         if got != wanted:
-            raise SystemExit(f"{what}: {got!r} instead of {wanted!r}")
+            self.wrong += 1
+            print(f"{what}: {got!r} instead of {wanted!r}")
 
-    with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
-        (folder / "secret").write_text(SECRET + "\n")
-        ports = [free_port() for _ in range(3)]
-        issuer = f"http://localhost:{ports[0]}"
-        command = [str(Path(lockjar_binary).resolve()), "--listen", f"localhost:{ports[0]}", "--token", "jwt"]
-        command += ["--jwt-audiences", "reports", "--jwt-introspection-secret-file", "secret"]
-        services = []
-        try:
-            lockjar = Service("lockjar", command, ports[0], folder)
-            services.append(lockjar)
-            uvicorn = [sys.executable, "-B", "-m", "uvicorn", "--app-dir", str(EXAMPLES / "fastapi"), "main:app"]
-            uvicorn += ["--host", "localhost", "--port", str(ports[1])]
-            services.append(Service("fastapi", uvicorn, ports[1], folder, LOCKJAR_URL=issuer))
-            node = ["node", str(EXAMPLES / "node" / "server.js")]
-            services.append(Service("node", node, ports[2], folder, LOCKJAR_URL=issuer, PORT=str(ports[2])))
-            others = services[1:]
 
-            form = {"username": "alice", "password": PASSWORD}
-            status, body, cookies = lockjar.ask("POST", "/register", form=form)
-            check("sign-up", (status, len(cookies)), (201, 2))
-            browser = jar(cookies)
+def beside_lockjar(check: Checks, binary: str) -> None:
+    """A user's own token, what an attacker makes of it, another service's token, and log-out."""
+    port = free_port()
+    issuer = f"http://localhost:{port}"
+    command = [str(Path(binary).resolve()), "--listen", f"localhost:{port}", "--token", "jwt"]
+    command += ["--jwt-audiences", "reports", "--jwt-introspection-secret-file", "secret"]
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "secret").write_text(SECRET + "\n")
+        with Service("lockjar", command, port, Path(folder)) as lockjar, examples(issuer) as others:
+            answer = lockjar.ask("POST", "/register", form={"username": "alice", "password": PASSWORD})
+            browser = answer.cookies
+            check("sign-up", (answer.status, sorted(browser)), (201, ["access_token", "refresh_token"]))
             token = browser["access_token"]
             cookie = f"access_token={token}"
-            me = json.loads(lockjar.ask("GET", "/me", cookie)[1])
-            for service in others:
-                check(f"{service.name} without a cookie", service.ask("GET", "/whoami")[0], 401)
-                status, body, _ = service.ask("GET", "/whoami", cookie)
-                check(f"{service.name} with it", (status, json.loads(body).get("user")), (200, me["id"]))
+            me = json.loads(lockjar.ask("GET", "/me", cookie).body)["id"]
+            (jwk,) = json.loads(lockjar.ask("GET", "/.well-known/jwks.json").body)["keys"]
 
-            (jwk,) = json.loads(lockjar.ask("GET", "/.well-known/jwks.json")[1])["keys"]
-            check("PyJWT by the published key", jwt.decode(
-                token, jwt.PyJWK(jwk), algorithms=["EdDSA"], issuer=issuer, audience=issuer)["sub"], me["id"])
-            for what, forged in forgeries(token, jwk, issuer):
-                # Its signature is right: libraries that are kind about padding may take it, and lose nothing.
-                believers = [] if what == "padding" else others
-                for service, path in [(lockjar, "/protected"), *((other, "/whoami") for other in believers)]:
-                    check(f"{service.name}, {what}", service.ask("GET", path, f"access_token={forged}")[0], 401)
+            def read(token: str, audience: str) -> dict:
+                return jwt.decode(token, jwt.PyJWK(jwk), algorithms=["EdDSA"], issuer=issuer, audience=audience)
+
+            check("PyJWT by the published key", read(token, issuer)["sub"], me)
+            for service in others:
+                check(f"{service.name} without a cookie", service.whoami().status, 401)
+                answer = service.whoami(token)
+                check(f"{service.name} with it", (answer.status, json.loads(answer.body).get("user")), (200, me))
+            nobody_believes_forgeries(check, lockjar, others, token, jwk)
             log = lockjar.log.read_text()
             check("why is in the log", "token_refused" in log and "alg is not the key's" in log, True)
             check("the token is not", token in log or browser["refresh_token"] in log, False)
 
-            status, body, _ = lockjar.ask("POST", "/token", cookie, {"audience": "reports"})
-            minted = json.loads(body)["access_token"]
-            check("its audience", jwt.decode(
-                minted, jwt.PyJWK(jwk), algorithms=["EdDSA"], issuer=issuer, audience="reports")["sid"],
-                jwt.decode(token, options={"verify_signature": False})["sid"])
-            for service, path in [(lockjar, "/protected"), *((other, "/whoami") for other in others)]:
-                check(f"{service.name}, another's token", service.ask("GET", path, f"access_token={minted}")[0], 401)
-
-            def active(secret: str, token: str):
-                status, body, _ = lockjar.ask("POST", "/introspect", form={"token": token}, Authorization=f"Bearer {secret}")
-                return status, json.loads(body).get("active")
-
-            check("introspection", (active(SECRET, token), active(SECRET, minted), active("wrong", token)),
-                  ((200, True), (200, True), (401, None)))
-            check("log-out", lockjar.ask("POST", "/logout", cookie)[0], 200)
-            check("introspection after it", (active(SECRET, token), active(SECRET, minted)), ((200, False), (200, False)))
-            check("lockjar after it", lockjar.ask("GET", "/protected", cookie)[0], 401)
+            minted = json.loads(lockjar.ask("POST", "/token", cookie, {"audience": "reports"}).body)["access_token"]
+            check("its session", read(minted, "reports")["sid"], read(token, issuer)["sid"])
+            check("lockjar, another's token", lockjar.ask("GET", "/protected", f"access_token={minted}").status, 401)
             for service in others:
-                check(f"{service.name} after it, until the token expires", service.ask("GET", "/whoami", cookie)[0], 200)
-        finally:
-            for service in reversed(services):
-                service.stop()
-    print(f"{checks} checks, 0 wrong")
+                check(f"{service.name}, another's token", service.whoami(minted).status, 401)
+            log_out_is_known_by_asking(check, lockjar, others, token, minted)
+
+
+def nobody_believes_forgeries(check: Checks, lockjar: Service, others: list[Service], token: str, jwk: dict) -> None:
+    own = Keys(jwk["kid"])
+    with KeyServer(own.published) as elsewhere:
+        for what, forged in forgeries(token, jwk, own, elsewhere.address):
+            answer = lockjar.ask("GET", "/protected", f"access_token={forged}")
+            check(f"lockjar, {what}", answer.status, 401)
+            # Its signature is right: libraries that are kind about padding may take it, and lose nothing.
+            for service in [] if what == "padding" else others:
+                check(f"{service.name}, {what}", service.whoami(forged).status, 401)
+        check("requests to an address in a token", elsewhere.requests, 0)
+
+
+def log_out_is_known_by_asking(check: Checks, lockjar: Service, others: list[Service], token: str, minted: str) -> None:
+    def active(secret: str, token: str):
+        answer = lockjar.ask("POST", "/introspect", form={"token": token}, Authorization=f"Bearer {secret}")
+        return answer.status, json.loads(answer.body).get("active")
+
+    check("introspection", (active(SECRET, token), active(SECRET, minted), active("wrong", token)),
+          ((200, True), (200, True), (401, None)))
+    check("log-out", lockjar.ask("POST", "/logout", f"access_token={token}").status, 200)
+    check("introspection after it", (active(SECRET, token), active(SECRET, minted)), ((200, False), (200, False)))
+    check("lockjar after it", lockjar.ask("GET", "/protected", f"access_token={token}").status, 401)
+    for service in others:
+        check(f"{service.name} after it, until the token expires", service.whoami(token).status, 200)
+
+
+def by_the_right_key(check: Checks) -> None:
+    """A signature is not enough."""
+    keys = Keys()
+    with KeyServer(keys.published) as lockjar, examples(lockjar.address) as services:
+        for service in services:
+            check(f"{service.name}, rightly signed", service.whoami(keys.token(lockjar.address)).status, 200)
+            for what, token in rightly_signed(keys, lockjar.address):
+                check(f"{service.name}, rightly signed, {what}", service.whoami(token).status, 401)
+
+
+def while_keys_are_out_of_reach(check: Checks) -> None:
+    """A fault is no log-out: 503 for who may be logged in, 401 for who has no token, 200 once the keys are back."""
+    keys, port = Keys(), free_port()
+    token = keys.token(f"http://127.0.0.1:{port}")
+
+    def is_a_fault(services: list[Service], what: str) -> None:
+        with ThreadPoolExecutor() as at_once:
+            answers = list(at_once.map(lambda service: service.whoami(token), services))
+        for service, answer in zip(services, answers):
+            check(f"{service.name}, {what}", (answer.status, answer.headers["Retry-After"]), (503, "5"))
+            check(f"{service.name}, {what}, no cookie", service.whoami().status, 401)
+            check(f"{service.name}, {what}, no token", service.whoami("hello").status, 401)
+
+    with examples(f"http://127.0.0.1:{port}") as services:
+        is_a_fault(services, "nothing listens")
+        with socket.create_server(("127.0.0.1", port)):
+            is_a_fault(services, "keys that do not come")
+        with KeyServer(keys.published, port) as lockjar:
+            lockjar.status = 500
+            is_a_fault(services, "keys with an error's status")
+            lockjar.status = 200
+            for lockjar.body in ("<html>", "[]", "{}"):
+                is_a_fault(services, f"{lockjar.body} for keys")
+            lockjar.body = keys.published
+            for service in services:
+                check(f"{service.name}, keys at last", service.whoami(token).status, 200)
+        for service in services:
+            check(f"{service.name}, gone after they were fetched", service.whoami(token).status, 200)
+    # jose keeps an empty set as it keeps a good one: these services have to be others.
+    with KeyServer('{"keys": []}', port), examples(f"http://127.0.0.1:{port}") as services:
+        is_a_fault(services, "no keys")
+
+
+def main(lockjar_binary: str) -> None:
+    check = Checks()
+    beside_lockjar(check, lockjar_binary)
+    by_the_right_key(check)
+    while_keys_are_out_of_reach(check)
+    print(f"{check.made} checks, {check.wrong} wrong")
+    sys.exit(check.wrong > 0)
 
 
 if __name__ == "__main__":
