@@ -171,7 +171,7 @@ fn visited(launch: &Launch) -> Result<(Server, Plan)> {
 /// The whole check of a token that nobody has seen, and the signature alone.
 fn first(bench: &Bench) -> Result<Vec<Figure>> {
     let now = SystemClock.now();
-    let ring = KeyRing::load(KeyPolicy::default(), Vec::new(), now);
+    let ring = KeyRing::new(KeyPolicy::default(), Vec::new()).with_a_signer(now);
     let expected = Expected {
         issuer: URL.to_owned(),
         audiences: vec![URL.to_owned()],

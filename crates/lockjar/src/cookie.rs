@@ -143,6 +143,20 @@ impl CookiePolicy {
         })
     }
 
+    /// The policy of a cookie that is known by this name, behind the prefix that the public URL and the settings allow.
+    pub(crate) fn named(
+        public: &PublicUrl,
+        settings: &CookieSettings,
+        name: &str,
+    ) -> Result<Self, ConfigError> {
+        let name = Some(format!("{}{name}", prefix(public, settings)));
+        let settings = CookieSettings {
+            name,
+            ..settings.clone()
+        };
+        Self::new(public, &settings)
+    }
+
     /// The cookie's name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -232,11 +246,19 @@ impl CookieSettings {
 }
 
 fn default_name(public: &PublicUrl, settings: &CookieSettings) -> String {
-    match (public.is_https(), settings.is_host_only()) {
-        (true, true) => "__Host-Http-session".to_owned(),
-        (true, false) => "__Secure-session".to_owned(),
+    match public.is_https() {
+        true => format!("{}session", prefix(public, settings)),
         // Cookies ignore ports: a bare `session` would collide with every other program on localhost.
-        (false, _) => format!("lockjar_{}", public.port()),
+        false => format!("lockjar_{}", public.port()),
+    }
+}
+
+/// The most that browsers can be made to enforce.
+fn prefix(public: &PublicUrl, settings: &CookieSettings) -> &'static str {
+    match (public.is_https(), settings.is_host_only()) {
+        (true, true) => "__Host-Http-",
+        (true, false) => "__Secure-",
+        (false, _) => "",
     }
 }
 

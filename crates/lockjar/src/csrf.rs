@@ -437,7 +437,11 @@ mod tests {
         assert!(!passes(Some(own), &[shown, shown]));
         assert!(!passes(Some(other), &[shown]));
         assert!(!passes(None, &[shown]));
-        for evil in [("origin", "https://evil.example"), (SITE, "cross-site"), ("origin", "null")] {
+        for evil in [
+            ("origin", "https://evil.example"),
+            (SITE, "cross-site"),
+            ("origin", "null"),
+        ] {
             assert!(!passes(Some(own), &[shown, evil]), "{evil:?}");
         }
     }
@@ -449,7 +453,10 @@ mod tests {
             session: SessionId::from_bytes(std::array::from_fn(|at| 0x40 + at as u8)),
             secret: HashedSecret::from_bytes(std::array::from_fn(|at| at as u8)),
         };
-        assert_eq!(CsrfToken::of(&session).as_str(), "TlFlaM8vUPMGmnAmp7MxD4v1g8m3Kin0NRfRLZqiOVE");
+        assert_eq!(
+            CsrfToken::of(&session).as_str(),
+            "TlFlaM8vUPMGmnAmp7MxD4v1g8m3Kin0NRfRLZqiOVE"
+        );
     }
 
     #[test]

@@ -53,8 +53,8 @@ mod user;
 pub mod web;
 
 pub use auth::{
-    AccessToken, Auth, Builder, Client, Introspection, JwtSettings, KeyInfo, Operator, SignIn,
-    SignUp, SignedIn, Strategy, Tokens,
+    AccessToken, Auth, Builder, Client, Introspection, IntrospectionSecret, Introspector,
+    JwtSettings, KeyInfo, Operator, SignIn, SignUp, SignedIn, Strategy, Tokens,
 };
 pub use current::CurrentUser;
 pub use error::{ConfigError, Error, OpenError, Problem, StoreError};

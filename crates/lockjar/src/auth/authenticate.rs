@@ -43,7 +43,8 @@ impl Auth {
 
     async fn authenticate_jwt(&self, jwt: &Jwt, token: &[u8]) -> Result<CurrentUser, Error> {
         let now = self.inner.clock.now();
-        let token = jwt.verify(token, now).map_err(|why| {
+        let verified = self.by_keys(jwt, || jwt.verify(token, now)).await?;
+        let token = verified.map_err(|why| {
             // That a token has expired is every browser's business every few minutes.
             if why != Invalid::Expired {
                 tracing::info!(event = "token_refused", %why, "an access token was refused");
@@ -53,6 +54,20 @@ impl Auth {
         let user = self.of_session(token.session).await?;
         self.confirm(&token, now);
         Ok(user)
+    }
+
+    /// What a check by the keys comes to, once they may be believed. What no key could make good is refused at once.
+    pub(super) async fn by_keys<T>(
+        &self,
+        jwt: &Jwt,
+        check: impl Fn() -> Result<T, Invalid>,
+    ) -> Result<Result<T, Invalid>, Error> {
+        let checked = check();
+        if !matches!(checked, Ok(_) | Err(Invalid::UnknownKey)) || self.keys_are_believed(jwt) {
+            return Ok(checked);
+        }
+        self.believe_keys(jwt).await?;
+        Ok(check())
     }
 
     /// The user of a session that a signature has named already.
@@ -70,6 +85,12 @@ impl Auth {
             Some(answer) => answer,
             None => self.look_up(session, secret.as_ref()).await,
         }
+    }
+
+    /// Whether nobody has said so far that the session has ended: it is in the cache.
+    #[cfg(feature = "web")]
+    pub(crate) fn is_cached(&self, session: SessionId) -> bool {
+        self.inner.cache.recall(session).is_some()
     }
 
     /// What the cache knows, if it may be believed. An idle session is read again before it is refused, since another

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::jwt::{Jwt, JwtSettings, cookie_settings};
+use super::jwt::{Jwt, JwtSettings};
 use super::keeper::{self, Touches, Trust};
 use super::keys;
 use super::refresh::Confirmations;
@@ -43,6 +43,7 @@ pub struct Builder {
     cache_capacity: usize,
     staleness: Duration,
     jwt: Option<JwtSettings>,
+    unreadable_keys: bool,
 }
 
 impl Builder {
@@ -62,6 +63,7 @@ impl Builder {
             cache_capacity: CACHE_CAPACITY,
             staleness: Duration::from_secs(1),
             jwt: None,
+            unreadable_keys: false,
         }
     }
 
@@ -160,6 +162,15 @@ impl Builder {
         }
     }
 
+    /// Opens although signing keys cannot be read, and makes none: for an [`Operator`](super::Operator) who is about to
+    /// revoke them. Whoever serves should refuse instead, as is the default.
+    pub fn with_unreadable_keys(self) -> Self {
+        Self {
+            unreadable_keys: true,
+            ..self
+        }
+    }
+
     /// Opens a SQLite file: `sqlite://FILE`.
     ///
     /// # Errors
@@ -184,12 +195,16 @@ impl Builder {
         }
         let jwt = match (self.jwt, checked.refresh_cookie) {
             (Some(settings), Some(cookie)) => {
-                let keys = keys::load(&store, &settings, self.clock.now()).await?;
+                let keys = match self.unreadable_keys {
+                    true => keys::load_as_they_are(&store, &settings).await?,
+                    false => keys::load(&store, &settings, self.clock.now()).await?,
+                };
                 Some(Jwt::new(
                     settings,
                     cookie,
                     &checked.public,
                     keys,
+                    began,
                     self.cache_capacity,
                 ))
             }
@@ -265,15 +280,21 @@ impl Builder {
         let Some(jwt) = &self.jwt else {
             return Ok((CookiePolicy::new(public, &self.cookie)?, None));
         };
-        jwt.check()?;
+        jwt.check(public)?;
         if self.cookie.name.is_some() {
             return Err(ConfigError::new(
                 "leave the cookie's name out where tokens are JWTs: there are two, access_token and refresh_token",
             ));
         }
-        let policy =
-            |token| CookiePolicy::new(public, &cookie_settings(&self.cookie, public, token));
-        Ok((policy("access_token")?, Some(policy("refresh_token")?)))
+        // Hosts that share the access token are services that check it. What renews it for weeks is none of theirs.
+        let host_only = CookieSettings {
+            domain: None,
+            path: None,
+            ..self.cookie.clone()
+        };
+        let access = CookiePolicy::named(public, &self.cookie, "access_token")?;
+        let refresh = CookiePolicy::named(public, &host_only, "refresh_token")?;
+        Ok((access, Some(refresh)))
     }
 
     /// The defences that were turned off on purpose, for whoever reads the log.

@@ -1,7 +1,6 @@
 //! What services beside us ask for: a token of their own for a session, and whether a token is still good.
 
-use subtle::ConstantTimeEq;
-
+use super::jwt::Jwt;
 use super::{AccessToken, Auth};
 use crate::current::CurrentUser;
 use crate::error::{Error, Problem, StoreError};
@@ -49,15 +48,22 @@ impl Auth {
         settings.is_some_and(|settings| settings.introspection_secret.is_some())
     }
 
-    /// Whether a service that presents this secret may ask for what it asks.
+    /// Whoever presents this secret, if it is the right one.
     #[must_use]
-    pub fn may_introspect(&self, secret: &[u8]) -> bool {
-        let settings = self.inner.jwt.as_ref().map(|jwt| &jwt.settings);
-        settings
-            .and_then(|settings| settings.introspection_secret.as_ref())
-            .is_some_and(|known| known.as_bytes().ct_eq(secret).into())
+    pub fn introspector(&self, secret: &[u8]) -> Option<Introspector<'_>> {
+        let jwt = self.inner.jwt.as_ref()?;
+        let known = jwt.settings.introspection_secret.as_ref()?;
+        known.is(secret).then_some(Introspector { auth: self, jwt })
     }
+}
 
+/// A service that has proved that it may ask about tokens; made by [`Auth::introspector`].
+pub struct Introspector<'a> {
+    auth: &'a Auth,
+    jwt: &'a Jwt,
+}
+
+impl Introspector<'_> {
     /// What a token of ours says, for whichever audience, if it is good *now*: its signature and times are right and its
     /// session has not ended. `None` for any other token, without saying why.
     ///
@@ -67,11 +73,14 @@ impl Auth {
         &self,
         token: impl AsRef<[u8]>,
     ) -> Result<Option<Introspection>, Error> {
-        let jwt = self.inner.jwt.as_ref().ok_or(Error::NotFound)?;
-        let Ok(claims) = jwt.verify_any(token.as_ref(), self.inner.clock.now()) else {
+        let (auth, jwt, now) = (self.auth, self.jwt, self.auth.inner.clock.now());
+        let verified = auth
+            .by_keys(jwt, || jwt.verify_any(token.as_ref(), now))
+            .await?;
+        let Ok(claims) = verified else {
             return Ok(None);
         };
-        match self.of_session(claims.sid).await {
+        match auth.of_session(claims.sid).await {
             Ok(user) => Ok(Some(Introspection {
                 claims,
                 username: user.username.clone(),

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
+use subtle::ConstantTimeEq;
+use tokio::sync::{Mutex, MutexGuard};
 use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
-use crate::cookie::{CookiePolicy, CookieSettings};
+use crate::cookie::CookiePolicy;
 use crate::error::ConfigError;
 use crate::id::{SessionId, TokenId, UserId};
 use crate::jwt::{Claims, Expected, Invalid, KeyPolicy, KeyRing, MasterKey, SignError};
@@ -30,7 +32,30 @@ pub struct JwtSettings {
     /// The services for which a session may ask for a token of its own. Default: none.
     pub audiences: Vec<String>,
     /// What a service proves itself with that asks whether a token is still good. Default: none, so nobody may ask.
-    pub introspection_secret: Option<Zeroizing<String>>,
+    pub introspection_secret: Option<IntrospectionSecret>,
+}
+
+/// What a service shows to ask about tokens: 32 characters or more, random ones. Its `Debug` prints nothing of it.
+#[derive(Clone)]
+pub struct IntrospectionSecret(Zeroizing<String>);
+
+impl IntrospectionSecret {
+    /// Whether this is it, compared in constant time.
+    pub(super) fn is(&self, shown: &[u8]) -> bool {
+        self.0.as_bytes().ct_eq(shown).into()
+    }
+}
+
+impl From<String> for IntrospectionSecret {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+impl fmt::Debug for IntrospectionSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IntrospectionSecret(…)")
+    }
 }
 
 impl JwtSettings {
@@ -47,15 +72,26 @@ impl JwtSettings {
     }
 
     /// Refuses what contradicts itself.
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    pub(super) fn check(&self, public: &PublicUrl) -> Result<(), ConfigError> {
         self.keys.check()?;
+        if let Some(ours) = self.audiences.iter().find(|it| **it == public.to_string()) {
+            return Err(ConfigError::new(format!(
+                "{ours} is this service itself: a token for it would be the cookie's own, and any script could ask for it; \
+                 leave it out of the audiences"
+            )));
+        }
+        if self.audiences.iter().any(String::is_empty) {
+            return Err(ConfigError::new(
+                "an audience must have a name, by which its service knows that a token is meant for it",
+            ));
+        }
         if self.rotate_every < Duration::from_secs(3600) {
             return Err(ConfigError::new(
                 "keys must sign for an hour or longer: each is published before it signs and kept until its tokens are dead",
             ));
         }
         if let Some(secret) = &self.introspection_secret
-            && secret.len() < 32
+            && secret.0.len() < 32
         {
             return Err(ConfigError::new(
                 "the introspection secret must have 32 characters or more, random ones",
@@ -125,6 +161,8 @@ impl Equivalent<TokenText> for [u8] {
 struct Ring {
     version: u64,
     keys: KeyRing,
+    /// The uptime at which reading them began.
+    read_at: Duration,
 }
 
 pub(super) struct Jwt {
@@ -134,6 +172,8 @@ pub(super) struct Jwt {
     own: Expected,
     ring: RwLock<Arc<Ring>>,
     version: AtomicU64,
+    /// Whoever reads the keys and goes on with them has it meanwhile, so that none goes back to older ones.
+    turn: Mutex<()>,
     /// By the whole token: to find one proves that every byte of it was verified. Only the cache's own hash, whose seed
     /// nobody knows, leads to a comparison, so its time tells nothing.
     verified: Cache<TokenText, Arc<Verified>>,
@@ -145,6 +185,7 @@ impl Jwt {
         refresh_cookie: CookiePolicy,
         public: &PublicUrl,
         keys: KeyRing,
+        read_at: Duration,
         capacity: usize,
     ) -> Self {
         let issuer = public.to_string();
@@ -156,8 +197,13 @@ impl Jwt {
             issuer,
             settings,
             refresh_cookie,
-            ring: RwLock::new(Arc::new(Ring { version: 0, keys })),
+            ring: RwLock::new(Arc::new(Ring {
+                version: 0,
+                keys,
+                read_at,
+            })),
             version: AtomicU64::new(0),
+            turn: Mutex::new(()),
             verified: Cache::new(capacity),
         }
     }
@@ -171,11 +217,25 @@ impl Jwt {
         self.current().keys.clone()
     }
 
+    /// The uptime at which the last reading of the keys began.
+    pub(super) fn read_at(&self) -> Duration {
+        self.current().read_at
+    }
+
+    /// The right to read the keys and to go on with them.
+    pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
     /// Goes on with other keys. Whatever was verified by the old ones is verified again.
-    pub(super) fn set_keys(&self, keys: KeyRing) {
+    pub(super) fn set_keys(&self, keys: KeyRing, read_at: Duration) {
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
         let version = ring.version + 1;
-        *ring = Arc::new(Ring { version, keys });
+        *ring = Arc::new(Ring {
+            version,
+            keys,
+            read_at,
+        });
         self.version.store(version, Ordering::Release);
     }
 
@@ -241,22 +301,5 @@ impl Jwt {
         };
         let text = ring.keys.sign(&claims, now)?;
         Ok(AccessToken { text, lifetime })
-    }
-}
-
-/// The settings of the two cookies, which differ by their names alone.
-pub(super) fn cookie_settings(
-    settings: &CookieSettings,
-    public: &PublicUrl,
-    token: &str,
-) -> CookieSettings {
-    let prefix = match (public.is_https(), settings.is_host_only()) {
-        (true, true) => "__Host-Http-",
-        (true, false) => "__Secure-",
-        (false, _) => "",
-    };
-    CookieSettings {
-        name: Some(format!("{prefix}{token}")),
-        ..settings.clone()
     }
 }

@@ -54,6 +54,16 @@ impl Trust {
         self.until_millis.load(Ordering::Acquire) == ENDED
     }
 
+    /// For how long what was read may be believed.
+    pub(super) const fn staleness(&self) -> Duration {
+        self.staleness
+    }
+
+    /// Whether what a reading that began then has told may still be believed.
+    pub(super) fn holds_since(&self, began: Duration, uptime: Duration) -> bool {
+        !self.has_ended() && millis(uptime) < millis(began + self.staleness)
+    }
+
     /// To be asked after the cache was looked up, never before: a process that was frozen in between must notice.
     pub(super) fn holds(&self, uptime: Duration) -> bool {
         millis(uptime) < self.until_millis.load(Ordering::Acquire)

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use tokio::time::timeout;
+
 use super::jwt::{Jwt, JwtSettings};
 use super::{Auth, Operator};
 use crate::clock::Timestamp;
 use crate::error::{ConfigError, Error, OpenError, StoreError};
-use crate::jwt::{Algorithm, Jwks, Key, KeyRing, SigningKey};
+use crate::jwt::{Jwks, Key, KeyRing, SigningKey};
 use crate::store::{Store, StoredKey};
 
 /// Others may change the keys while we do; each time we look again.
@@ -17,8 +19,8 @@ const TRIES: usize = 5;
 pub struct KeyInfo {
     /// Its name in tokens.
     pub kid: String,
-    /// How it signs.
-    pub algorithm: Algorithm,
+    /// The JOSE name of how it signs, such as `EdDSA`.
+    pub algorithm: String,
     /// When it was made, and so published.
     pub created_at: Timestamp,
     /// From when on it signs.
@@ -27,6 +29,8 @@ pub struct KeyInfo {
     pub retired_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// Whether the master key opens it.
+    pub opens: bool,
     /// Whether it signs now.
     pub signs: bool,
 }
@@ -39,7 +43,8 @@ pub(super) async fn load(
 ) -> Result<KeyRing, OpenError> {
     for _ in 0..TRIES {
         let stored = store.keys().await?;
-        let ring = KeyRing::load(settings.keys, opened(&stored, settings)?, now);
+        refuse_unreadable(&stored, settings)?;
+        let ring = ring(&stored, settings).with_a_signer(now);
         if ring.keys().len() == stored.len()
             || store
                 .set_keys(&stored, &sealed(&ring, &stored, settings), now)
@@ -51,44 +56,79 @@ pub(super) async fn load(
     Err(StoreError::unavailable("the signing keys kept changing").into())
 }
 
-fn opened(stored: &[StoredKey], settings: &JwtSettings) -> Result<Vec<Key>, ConfigError> {
-    let open = |row: &StoredKey| {
-        let algorithm = row.algorithm.parse()?;
-        let key = SigningKey::open(algorithm, &row.kid, &row.sealed, &settings.master_key);
-        Ok(Key {
-            signing_key: Arc::new(key.map_err(|error| ConfigError::new(error.to_string()))?),
-            created_at: row.created_at,
-            signs_from: row.signs_from,
-            revoked_at: row.revoked_at,
-        })
-    };
-    stored.iter().map(open).collect()
+/// The keys of the store for an operator, who may have to revoke what cannot be opened. Nothing is made.
+pub(super) async fn load_as_they_are(
+    store: &Arc<dyn Store>,
+    settings: &JwtSettings,
+) -> Result<KeyRing, OpenError> {
+    Ok(ring(&store.keys().await?, settings))
 }
 
-/// Keys that the store has already keep the bytes they have there.
+/// A server with another master key than its neighbours would sign what they refuse, and refuse what they sign.
+fn refuse_unreadable(stored: &[StoredKey], settings: &JwtSettings) -> Result<(), ConfigError> {
+    let unrevoked = stored.iter().filter(|row| row.revoked_at.is_none());
+    for row in unrevoked {
+        open(row, settings).map_err(|why| ConfigError::new(why.to_string()))?;
+    }
+    Ok(())
+}
+
+fn open(row: &StoredKey, settings: &JwtSettings) -> Result<SigningKey, Box<dyn std::error::Error>> {
+    let algorithm = row.algorithm.parse()?;
+    Ok(SigningKey::open(
+        algorithm,
+        &row.kid,
+        &row.sealed,
+        &settings.master_key,
+    )?)
+}
+
+fn ring(stored: &[StoredKey], settings: &JwtSettings) -> KeyRing {
+    let key = |row: &StoredKey| Key {
+        kid: row.kid.clone(),
+        signing_key: open(row, settings).ok().map(Arc::new),
+        created_at: row.created_at,
+        signs_from: row.signs_from,
+        revoked_at: row.revoked_at,
+    };
+    KeyRing::new(settings.keys, stored.iter().map(key).collect())
+}
+
+/// The rows of a ring: those that the store has already, and new ones for the keys that were made since.
 fn sealed(ring: &KeyRing, stored: &[StoredKey], settings: &JwtSettings) -> Vec<StoredKey> {
-    let bytes = |key: &Key| match stored.iter().find(|row| row.kid == key.kid()) {
-        Some(row) => row.sealed.clone(),
-        None => key.signing_key.seal(&settings.master_key),
+    let row = |key: &Key| {
+        let known = stored.iter().find(|row| row.kid == key.kid);
+        if let Some(row) = known {
+            return Some(StoredKey {
+                revoked_at: key.revoked_at,
+                ..row.clone()
+            });
+        }
+        let signing_key = key.signing_key.as_ref()?;
+        Some(StoredKey {
+            kid: key.kid.clone(),
+            algorithm: signing_key.algorithm().to_string(),
+            sealed: signing_key.seal(&settings.master_key),
+            created_at: key.created_at,
+            signs_from: key.signs_from,
+            revoked_at: key.revoked_at,
+        })
     };
-    let row = |key: &Key| StoredKey {
-        kid: key.kid().to_owned(),
-        algorithm: key.signing_key.algorithm().to_string(),
-        sealed: bytes(key),
-        created_at: key.created_at,
-        signs_from: key.signs_from,
-        revoked_at: key.revoked_at,
-    };
-    ring.keys().iter().map(row).collect()
+    ring.keys().iter().filter_map(row).collect()
 }
 
 impl Auth {
     /// The public keys by which others verify access tokens, to be kept no longer than
     /// [`KeyPolicy::jwks_max_age`](crate::jwt::KeyPolicy::jwks_max_age). `None` with the session strategy.
-    #[must_use]
-    pub fn jwks(&self) -> Option<Jwks> {
-        let jwt = self.inner.jwt.as_ref()?;
-        Some(jwt.keys().jwks(self.inner.clock.now()))
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: it cannot be known now whether one of them was revoked.
+    pub async fn jwks(&self) -> Result<Option<Jwks>, Error> {
+        let Some(jwt) = &self.inner.jwt else {
+            return Ok(None);
+        };
+        self.believe_keys(jwt).await?;
+        Ok(Some(jwt.keys().jwks(self.inner.clock.now())))
     }
 
     /// How long others may keep the keys.
@@ -105,15 +145,44 @@ impl Auth {
         let Some(jwt) = &self.inner.jwt else {
             return Ok(());
         };
-        let stored = self.inner.store.keys().await?;
-        let keys = opened(&stored, &jwt.settings)
-            .map_err(|error| StoreError::unavailable(error.to_string()))?;
-        jwt.set_keys(KeyRing::load(
-            jwt.settings.keys,
-            keys,
-            self.inner.clock.now(),
-        ));
+        let _turn = jwt.turn().await;
+        self.read_keys(jwt).await
+    }
+
+    async fn read_keys(&self, jwt: &Jwt) -> Result<(), StoreError> {
+        let began = self.inner.clock.uptime();
+        let stored = timeout(self.inner.trust.staleness(), self.inner.store.keys()).await;
+        let stored = stored
+            .map_err(|_| StoreError::unavailable("reading the signing keys took too long"))??;
+        if let Err(why) = refuse_unreadable(&stored, &jwt.settings) {
+            // The others still verify, and whatever was revoked must be known.
+            tracing::error!(event = "key_unreadable", %why, "a signing key cannot be opened, so its tokens are refused");
+        }
+        jwt.set_keys(ring(&stored, &jwt.settings), began);
         Ok(())
+    }
+
+    /// Whether a revocation that was acknowledged more than `staleness` ago would be known here. To be asked after the keys
+    /// were looked at, never before: a process that was frozen in between must notice.
+    pub(super) fn keys_are_believed(&self, jwt: &Jwt) -> bool {
+        let (trust, now) = (&self.inner.trust, self.inner.clock.uptime());
+        trust.holds(now) || trust.holds_since(jwt.read_at(), now)
+    }
+
+    /// Reads the keys, where what is remembered of them may not be believed.
+    pub(super) async fn believe_keys(&self, jwt: &Jwt) -> Result<(), Error> {
+        if self.keys_are_believed(jwt) {
+            return Ok(());
+        }
+        self.bounded(async {
+            let _turn = jwt.turn().await;
+            match self.keys_are_believed(jwt) {
+                // Somebody has read them while we waited.
+                true => Ok(()),
+                false => self.read_keys(jwt).await,
+            }
+        })
+        .await
     }
 
     /// Makes the next key when it is time, and deletes those that have no more to do.
@@ -121,35 +190,38 @@ impl Auth {
         let Some(jwt) = &self.inner.jwt else { return };
         let (now, interval) = (self.inner.clock.now(), jwt.settings.rotate_every);
         let tended = |ring: &KeyRing| {
+            let ring = ring.clone().with_a_signer(now);
             let ring = match ring.due(now, interval) {
                 true => ring.rotate(now),
-                false => ring.clone(),
+                false => ring,
             };
             Ok(ring.without_expired(now))
         };
-        if let Err(error) = self.change_keys(jwt, tended).await {
-            tracing::warn!(%error, "the signing keys were not tended");
+        match self.change_keys(jwt, tended).await {
+            Ok(true) => tracing::info!(event = "keys_tended", "the signing keys have moved on"),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "the signing keys were not tended"),
         }
     }
 
-    /// Stores what `change` makes of the keys, unless that is what they are, and goes on with it.
+    /// Stores what `change` makes of the keys, and goes on with it. Answers whether they are others than before.
     async fn change_keys(
         &self,
         jwt: &Jwt,
         change: impl Fn(&KeyRing) -> Result<KeyRing, Error>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let (store, now) = (&self.inner.store, self.inner.clock.now());
+        // Whoever reads the keys meanwhile must not go on with the old ones after this.
+        let _turn = jwt.turn().await;
         for _ in 0..TRIES {
+            let began = self.inner.clock.uptime();
             let before = store.keys().await?;
-            let keys = opened(&before, &jwt.settings)
-                .map_err(|error| StoreError::unavailable(error.to_string()))?;
-            let ring = change(&KeyRing::load(jwt.settings.keys, keys, now))?;
+            let ring = change(&ring(&before, &jwt.settings))?;
             let after = sealed(&ring, &before, &jwt.settings);
-            if after == before || store.set_keys(&before, &after, now).await? {
-                if after != before {
-                    jwt.set_keys(ring);
-                }
-                return Ok(());
+            let changed = after != before;
+            if !changed || store.set_keys(&before, &after, now).await? {
+                jwt.set_keys(ring, began);
+                return Ok(changed);
             }
         }
         Err(StoreError::unavailable("the signing keys kept changing").into())
@@ -157,27 +229,26 @@ impl Auth {
 }
 
 impl Operator<'_> {
-    /// The signing keys, by age. Empty with the session strategy.
+    /// The signing keys, by age.
     ///
     /// # Errors
-    /// [`Error::Unavailable`].
+    /// [`Error::NotFound`] with the session strategy, [`Error::Unavailable`].
     pub async fn keys(&self) -> Result<Vec<KeyInfo>, Error> {
-        self.auth.reload_keys().await?;
-        let Some(jwt) = &self.auth.inner.jwt else {
-            return Ok(Vec::new());
-        };
-        let (ring, now) = (jwt.keys(), self.auth.inner.clock.now());
+        let (jwt, now) = (self.jwt()?, self.auth.inner.clock.now());
+        let stored = self.auth.inner.store.keys().await?;
+        let ring = ring(&stored, &jwt.settings);
         let signer = ring.signer(now).map(Key::kid);
-        let info = |key: &Key| KeyInfo {
-            kid: key.kid().to_owned(),
-            algorithm: key.signing_key.algorithm(),
-            created_at: key.created_at,
-            signs_from: key.signs_from,
+        let info = |(row, key): (&StoredKey, &Key)| KeyInfo {
+            kid: row.kid.clone(),
+            algorithm: row.algorithm.clone(),
+            created_at: row.created_at,
+            signs_from: row.signs_from,
             retired_at: ring.retired_at(key),
-            revoked_at: key.revoked_at,
-            signs: signer == Some(key.kid()),
+            revoked_at: row.revoked_at,
+            opens: key.signing_key.is_some(),
+            signs: signer == Some(row.kid.as_str()),
         };
-        Ok(ring.keys().iter().map(info).collect())
+        Ok(stored.iter().zip(ring.keys()).map(info).collect())
     }
 
     /// Makes a new key, which is published now and signs as soon as everybody can know it. Nobody is logged out.
@@ -186,15 +257,14 @@ impl Operator<'_> {
     /// [`Error::NotFound`] with the session strategy, [`Error::Unavailable`].
     pub async fn rotate_keys(&self) -> Result<(), Error> {
         let (jwt, now) = (self.jwt()?, self.auth.inner.clock.now());
-        self.auth
-            .change_keys(jwt, |ring| Ok(ring.rotate(now)))
-            .await?;
+        let rotated = |ring: &KeyRing| Ok(ring.clone().with_a_signer(now).rotate(now));
+        self.auth.change_keys(jwt, rotated).await?;
         tracing::info!(event = "keys_rotated", "a new signing key was made");
         Ok(())
     }
 
     /// Takes all power from a key: its tokens are refused here at once, and elsewhere within the JWKS's age. Sessions live
-    /// on, by their refresh tokens.
+    /// on, by their refresh tokens. A key that cannot be opened is revoked like any other.
     ///
     /// # Errors
     /// [`Error::NotFound`]: there is no such key; [`Error::Unavailable`].
@@ -203,6 +273,23 @@ impl Operator<'_> {
         let revoked = |ring: &KeyRing| ring.revoke(kid, now).map_err(|_| Error::NotFound);
         self.auth.change_keys(jwt, revoked).await?;
         tracing::warn!(event = "key_revoked", kid, "a signing key was revoked");
+        Ok(())
+    }
+
+    /// Takes all power from every key, and makes a new one under the present master key: what is left to do when the old
+    /// master key is lost, or known to others. Sessions live on, by their refresh tokens.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] with the session strategy, [`Error::Unavailable`].
+    pub async fn revoke_all_keys(&self) -> Result<(), Error> {
+        let (jwt, now) = (self.jwt()?, self.auth.inner.clock.now());
+        self.auth
+            .change_keys(jwt, |ring| Ok(ring.revoke_all(now)))
+            .await?;
+        tracing::warn!(
+            event = "keys_revoked",
+            "every signing key was revoked, and a new one made"
+        );
         Ok(())
     }
 

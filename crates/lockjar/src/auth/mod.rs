@@ -19,8 +19,8 @@ mod sign_up;
 mod tests;
 
 pub use builder::Builder;
-pub use downstream::Introspection;
-pub use jwt::{AccessToken, JwtSettings};
+pub use downstream::{Introspection, Introspector};
+pub use jwt::{AccessToken, IntrospectionSecret, JwtSettings};
 pub use keys::KeyInfo;
 pub use operator::Operator;
 pub use sign_in::{Client, SignIn, SignedIn, Tokens};

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::cache::Cached;
 use super::jwt::{Jwt, Verified};
 use super::{AccessToken, Auth, SignedIn, Tokens};
 use crate::clock::Timestamp;
@@ -73,9 +74,20 @@ impl Auth {
         Err(StoreError::unavailable("a refresh chain kept moving").into())
     }
 
+    /// Reads a chain and, as it comes with its session, fills the cache.
     async fn chain(&self, session: SessionId) -> Result<Option<Chain>, Error> {
-        self.bounded(async { self.inner.store.chain(session).await })
-            .await
+        let cache = &self.inner.cache;
+        self.bounded(async {
+            // Taken before the read, as for every other.
+            let ticket = cache.ticket(session);
+            let chain = self.inner.store.chain(session).await?;
+            if let Some(Chain { live, .. }) = &chain {
+                let (session, user) = (Cached::new(live), live.user.clone());
+                cache.fill(&ticket, Arc::new(session), Arc::new(user));
+            }
+            Ok(chain)
+        })
+        .await
     }
 
     fn renewed(

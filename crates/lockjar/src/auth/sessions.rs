@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::id::{SessionId, UserId};
 use crate::session::Session;
 use crate::store::{By, Change, Which};
+use crate::token::PresentedSession;
 
 impl Auth {
     /// Logs out: ends the session that the request came with. One that has ended already is logged out too.
@@ -16,6 +17,19 @@ impl Auth {
         match self.end(user, Which::One(user.session())).await {
             Err(Error::NotAuthenticated | Error::NotFound) => Ok(()),
             other => other,
+        }
+    }
+
+    /// Logs out by what a request [presented](Self::presented): an older refresh token opens a session no more, and still
+    /// ends it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: it is not known whether the session ended.
+    pub async fn sign_out_of(&self, presented: PresentedSession) -> Result<(), Error> {
+        match self.find(presented.session, Some(presented.secret)).await {
+            Ok(user) => self.sign_out(&user).await,
+            Err(Error::NotAuthenticated) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 

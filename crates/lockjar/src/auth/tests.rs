@@ -23,6 +23,8 @@ use crate::store::{
 use crate::token::PlainToken;
 use crate::user::User;
 
+mod keys;
+
 const PASSWORD: &str = "gravel umbrella seventeen";
 const CHEAP: Argon2Params = Argon2Params {
     memory_kib: 64,
@@ -33,10 +35,12 @@ const CHEAP: Argon2Params = Argon2Params {
 struct Held {
     sqlite: SqliteStore,
     broken: AtomicBool,
-    /// Milliseconds that an answer takes to get back from the store.
+    /// Microseconds that an answer takes to get back from the store.
     delay_live: AtomicU64,
     /// The same on the way to it.
     delay_touch: AtomicU64,
+    /// The same for an answer about the signing keys.
+    delay_keys: AtomicU64,
     /// Writes a touched session back although it is gone: what an upsert would do.
     upserts: AtomicBool,
     reads: AtomicUsize,
@@ -185,7 +189,9 @@ impl Refreshes for Held {
 impl Keys for Held {
     async fn keys(&self) -> StoreResult<Vec<StoredKey>> {
         self.fine()?;
-        self.sqlite.keys().await
+        let keys = self.sqlite.keys().await;
+        self.wait(&self.delay_keys).await;
+        keys
     }
     async fn set_keys(
         &self,
@@ -248,6 +254,7 @@ impl Fixture {
             broken: false.into(),
             delay_live: 0.into(),
             delay_touch: 0.into(),
+            delay_keys: 0.into(),
             upserts: false.into(),
             reads: 0.into(),
         });
@@ -1146,7 +1153,7 @@ async fn those_who_start_at_once_agree_on_one_key() {
     let mut kids = std::collections::BTreeSet::new();
     for opening in [open(), open(), open(), open()] {
         let auth = opening.await.unwrap();
-        let keys = auth.jwks().unwrap().keys;
+        let keys = auth.jwks().await.unwrap().unwrap().keys;
         kids.extend(keys.into_iter().map(|key| key.kid));
     }
     assert_eq!(kids.len(), 1, "{kids:?}");

@@ -5,8 +5,10 @@
 //! **retired**, and goes on verifying until its last token is dead. Rotation so ends no token. A **revoked** key does nothing
 //! from that moment, whatever a clock says, and its tokens are refused.
 //!
-//! When a key is retired is not stored: it follows from the keys after it. So two nodes that rotate at the same moment leave
-//! two rows and no contradiction.
+//! When a key is retired is not stored: it follows from the keys after it.
+//!
+//! A key that cannot be **opened** here, since another master key sealed it or its row is damaged, keeps its place in the
+//! line, signs and verifies nothing, and can be revoked like any other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,8 +83,10 @@ impl KeyPolicy {
 /// A key in the ring: what a store keeps of it.
 #[derive(Clone, Debug)]
 pub struct Key {
-    /// The key itself.
-    pub signing_key: Arc<SigningKey>,
+    /// Its name.
+    pub kid: String,
+    /// The key itself; none where it cannot be opened here.
+    pub signing_key: Option<Arc<SigningKey>>,
     /// When it was made, and so published.
     pub created_at: Timestamp,
     /// From when on it signs; earlier where all before it were revoked.
@@ -93,8 +97,10 @@ pub struct Key {
 
 impl Key {
     fn generate(algorithm: Algorithm, created_at: Timestamp, signs_from: Timestamp) -> Self {
+        let key = SigningKey::generate(algorithm);
         Self {
-            signing_key: Arc::new(SigningKey::generate(algorithm)),
+            kid: key.kid().to_owned(),
+            signing_key: Some(Arc::new(key)),
             created_at,
             signs_from,
             revoked_at: None,
@@ -104,7 +110,11 @@ impl Key {
     /// Its name.
     #[must_use]
     pub fn kid(&self) -> &str {
-        self.signing_key.kid()
+        &self.kid
+    }
+
+    fn algorithm(&self) -> Option<Algorithm> {
+        self.signing_key.as_ref().map(|key| key.algorithm())
     }
 
     /// Keys follow one another in this order.
@@ -132,11 +142,18 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// The ring of the keys that the store has, with a new one that signs at once where none could: at the very first start.
-    /// A key that the store did not have is to be stored before it is used.
+    /// The ring of the keys that the store has.
     #[must_use]
-    pub fn load(policy: KeyPolicy, keys: Vec<Key>, now: Timestamp) -> Self {
-        Self { policy, keys }.with_a_signer(now)
+    pub const fn new(policy: KeyPolicy, keys: Vec<Key>) -> Self {
+        Self { policy, keys }
+    }
+
+    /// The same with a new key that signs at once where none could, as at the very first start. It is to be stored before it
+    /// is used.
+    #[must_use]
+    pub fn with_a_signer(self, now: Timestamp) -> Self {
+        let algorithm = self.policy.algorithm;
+        self.with_a_signer_of(algorithm, now)
     }
 
     /// Every key, dead ones too, for a store or a list.
@@ -156,8 +173,11 @@ impl KeyRing {
     #[must_use]
     pub fn signer(&self, now: Timestamp) -> Option<&Key> {
         let able = || {
-            let unretired = |key: &&Key| self.retired_at(key).is_none_or(|retired| retired > now);
-            self.unrevoked().filter(unretired)
+            let able = |key: &&Key| {
+                key.signing_key.is_some()
+                    && self.retired_at(key).is_none_or(|retired| retired > now)
+            };
+            self.unrevoked().filter(able)
         };
         able()
             .filter(|key| key.signs_from <= now)
@@ -184,7 +204,7 @@ impl KeyRing {
         if self.is_dead(key, now) {
             return Err(Invalid::UnknownKey);
         }
-        Ok(&key.signing_key)
+        key.signing_key.as_deref().ok_or(Invalid::UnknownKey)
     }
 
     /// The public keys that others verify by now, to be kept no longer than [`KeyPolicy::jwks_max_age`]. The empty set for
@@ -192,7 +212,7 @@ impl KeyRing {
     #[must_use]
     pub fn jwks(&self, now: Timestamp) -> Jwks {
         let alive = self.unrevoked().filter(|key| !self.is_dead(key, now));
-        let public = alive.filter_map(|key| key.signing_key.public().cloned());
+        let public = alive.filter_map(|key| key.signing_key.as_ref()?.public().cloned());
         Jwks {
             keys: public.collect(),
         }
@@ -201,7 +221,8 @@ impl KeyRing {
     /// The ring with a new key, which is published now and signs as soon as everybody can know it.
     #[must_use]
     pub fn rotate(&self, now: Timestamp) -> Self {
-        self.with_new(now, now.after(self.policy.lead()))
+        let signs_from = now.after(self.policy.lead());
+        self.with_new(self.policy.algorithm, now, signs_from)
     }
 
     /// The ring without any power of the key `kid`. If it was the signer, the next in line signs at once, or a new key.
@@ -209,12 +230,25 @@ impl KeyRing {
     /// # Errors
     /// [`UnknownKey`].
     pub fn revoke(&self, kid: &str, now: Timestamp) -> Result<Self, UnknownKey> {
-        self.find(kid)?;
+        // Whoever verifies the old one's tokens can verify those of its replacement.
+        let algorithm = self.find(kid)?.algorithm();
+        let ring = self.revoked(|key| key.kid == kid, now);
+        Ok(ring.with_a_signer_of(algorithm.unwrap_or(self.policy.algorithm), now))
+    }
+
+    /// The ring in which a new key is the only one with any power: what is left to do when the master key is lost, or known
+    /// to others.
+    #[must_use]
+    pub fn revoke_all(&self, now: Timestamp) -> Self {
+        self.revoked(|_| true, now).with_a_signer(now)
+    }
+
+    fn revoked(&self, which: impl Fn(&Key) -> bool, now: Timestamp) -> Self {
         let mut ring = self.clone();
-        for key in ring.keys.iter_mut().filter(|key| key.kid() == kid) {
+        for key in ring.keys.iter_mut().filter(|key| which(key)) {
             key.revoked_at.get_or_insert(now);
         }
-        Ok(ring.with_a_signer(now))
+        ring
     }
 
     /// Whether to [`rotate`](Self::rotate), so that a new key signs every `interval`, and soon after another algorithm was
@@ -223,7 +257,7 @@ impl KeyRing {
     pub fn due(&self, now: Timestamp, interval: Duration) -> bool {
         let newest = self.latest(now, |key| key.revoked_at.is_none());
         newest.is_none_or(|key| {
-            key.signing_key.algorithm() != self.policy.algorithm
+            key.algorithm() != Some(self.policy.algorithm)
                 || key.signs_from.after(interval) <= now.after(self.policy.lead())
         })
     }
@@ -272,22 +306,22 @@ impl KeyRing {
             .max_by_key(|key| key.place())
     }
 
-    fn with_a_signer(self, now: Timestamp) -> Self {
+    fn with_a_signer_of(self, algorithm: Algorithm, now: Timestamp) -> Self {
         if self.signer(now).is_some() {
             self
         } else {
-            self.with_new(now, now)
+            self.with_new(algorithm, now, now)
         }
     }
 
     /// The new key goes to the end of the line, or it might retire one that is still to sign.
-    fn with_new(&self, now: Timestamp, signs_from: Timestamp) -> Self {
+    fn with_new(&self, algorithm: Algorithm, now: Timestamp, signs_from: Timestamp) -> Self {
         let after_last = self
             .latest(now, Key::took_over)
             .map(|last| last.signs_from.after(Duration::from_millis(1)));
         let signs_from = after_last.map_or(signs_from, |after| after.max(signs_from));
         let mut ring = self.clone();
-        let key = Key::generate(self.policy.algorithm, now, signs_from);
+        let key = Key::generate(algorithm, now, signs_from);
         ring.keys.push(key);
         ring
     }
@@ -310,7 +344,7 @@ mod tests {
     /// A token lives 300 s, the JWKS may be kept 600 s: a key signs 660 s after it was made, and is dead 360 s after the next
     /// one signs.
     fn ring() -> KeyRing {
-        KeyRing::load(KeyPolicy::default(), Vec::new(), at(0))
+        KeyRing::new(KeyPolicy::default(), Vec::new()).with_a_signer(at(0))
     }
 
     fn signer(ring: &KeyRing, now: Timestamp) -> String {
@@ -349,7 +383,7 @@ mod tests {
     fn the_first_key_signs_at_once() {
         let ring = ring();
         assert_eq!(published(&ring, at(0)), [signer(&ring, at(0))]);
-        let again = KeyRing::load(ring.policy, ring.keys.clone(), at(5));
+        let again = KeyRing::new(ring.policy, ring.keys.clone()).with_a_signer(at(5));
         assert_eq!(again.keys().len(), 1);
     }
 
@@ -411,6 +445,46 @@ mod tests {
     }
 
     #[test]
+    fn a_replacement_has_the_algorithm_of_what_it_replaces() {
+        let policy = KeyPolicy {
+            algorithm: Algorithm::Es256,
+            ..KeyPolicy::default()
+        };
+        let es256 = KeyRing::new(policy, Vec::new()).with_a_signer(at(0));
+        let elsewhere = KeyRing::new(KeyPolicy::default(), es256.keys.clone());
+        let kid = signer(&elsewhere, at(1));
+        let ring = elsewhere.revoke(&kid, at(1)).unwrap();
+        assert_eq!(
+            ring.signer(at(1)).unwrap().algorithm(),
+            Some(Algorithm::Es256)
+        );
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_opened_does_nothing_and_can_be_revoked() {
+        let mut ring = ring();
+        let (kid, token) = (signer(&ring, at(0)), token(&ring, at(0)));
+        ring.keys[0].signing_key = None;
+        assert!(ring.signer(at(1)).is_none() && published(&ring, at(1)).is_empty());
+        assert_eq!(verdict(&ring, &token, at(1)), Err(Invalid::UnknownKey));
+        let ring = ring.revoke(&kid, at(1)).unwrap();
+        assert_eq!(published(&ring, at(1)), [signer(&ring, at(1))]);
+        assert_eq!(verdict(&ring, &token, at(1)), Err(Invalid::RevokedKey));
+    }
+
+    #[test]
+    fn after_all_were_revoked_a_new_key_alone_has_any_power() {
+        let ring = ring().rotate(at(0)).revoke_all(at(5));
+        let kid = signer(&ring, at(5));
+        assert_eq!(published(&ring, at(5)), std::slice::from_ref(&kid));
+        let powerless = ring.keys.iter().filter(|key| key.kid != kid);
+        assert_eq!(
+            powerless.map(|key| key.revoked_at).collect::<Vec<_>>(),
+            [Some(at(5)); 2]
+        );
+    }
+
+    #[test]
     fn a_retired_key_never_signs_again() {
         let ring = ring().rotate(at(0));
         let (old, new) = (
@@ -429,7 +503,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_set_back_finds_a_signer() {
-        let ring = KeyRing::load(KeyPolicy::default(), Vec::new(), at(10_000));
+        let ring = KeyRing::new(KeyPolicy::default(), Vec::new()).with_a_signer(at(10_000));
         assert!(ring.signer(at(0)).is_some());
         assert_eq!(verdict(&ring, &token(&ring, at(0)), at(0)), Ok(()));
     }
@@ -448,7 +522,7 @@ mod tests {
             algorithm: Algorithm::Es256,
             ..ring.policy
         };
-        let ring = KeyRing::load(es256, ring.keys.clone(), at(3600));
+        let ring = KeyRing::new(es256, ring.keys.clone()).with_a_signer(at(3600));
         assert!(ring.due(at(3600), interval));
         let ring = ring.rotate(at(3600));
         assert!(!ring.due(at(3600), interval));
@@ -471,7 +545,7 @@ mod tests {
         let (one, two) = (first.rotate(at(1000)), first.rotate(at(1000)));
         let both = |a: &KeyRing, b: &KeyRing| {
             let keys = [&a.keys[..], &b.keys[1..]].concat();
-            KeyRing::load(first.policy, keys, at(1000))
+            KeyRing::new(first.policy, keys).with_a_signer(at(1000))
         };
         let (one, two) = (both(&one, &two), both(&two, &one));
         for now in (0..4000).step_by(100) {
@@ -485,7 +559,9 @@ mod tests {
             algorithm: Algorithm::Hs256,
             ..KeyPolicy::default()
         };
-        let ring = KeyRing::load(policy, Vec::new(), at(0)).rotate(at(0));
+        let ring = KeyRing::new(policy, Vec::new())
+            .with_a_signer(at(0))
+            .rotate(at(0));
         assert_eq!(
             serde_json::to_string(&ring.jwks(at(0))).unwrap(),
             r#"{"keys":[]}"#
@@ -499,7 +575,7 @@ mod tests {
                 algorithm,
                 ..KeyPolicy::default()
             };
-            let ring = KeyRing::load(policy, Vec::new(), at(0));
+            let ring = KeyRing::new(policy, Vec::new()).with_a_signer(at(0));
             let jwks = serde_json::to_value(ring.jwks(at(0))).unwrap();
             let members: BTreeSet<&str> = jwks["keys"][0]
                 .as_object()
@@ -513,7 +589,8 @@ mod tests {
             assert!(
                 ring.keys[0]
                     .signing_key
-                    .public()
+                    .as_ref()
+                    .and_then(|key| key.public())
                     .is_some_and(|jwk| jwk.x.len() == 43)
             );
         }
@@ -559,7 +636,9 @@ mod tests {
                 jwks_max_age: Duration::ZERO,
                 ..ring.policy
             };
-            let ring = KeyRing::load(hasty, ring.rotate(at(0)).keys, at(0)).rotate(at(0));
+            let ring = KeyRing::new(hasty, ring.rotate(at(0)).keys)
+                .with_a_signer(at(0))
+                .rotate(at(0));
             assert_eq!(signer(&ring, at(0)), next);
             assert_eq!(ring.keys().len(), 4);
         }
@@ -611,7 +690,7 @@ mod tests {
                 algorithm: Algorithm::Hs256,
                 ..KeyPolicy::default()
             };
-            let ring = KeyRing::load(policy, Vec::new(), at(0));
+            let ring = KeyRing::new(policy, Vec::new()).with_a_signer(at(0));
             Self {
                 unannounced: BTreeSet::from([signer(&ring, at(0))]),
                 ring,

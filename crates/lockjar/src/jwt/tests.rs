@@ -50,8 +50,8 @@ impl Forge {
             algorithm,
             ..KeyPolicy::default()
         };
-        let ring = KeyRing::load(policy, Vec::new(), NOW);
-        let key = Arc::clone(&ring.keys()[0].signing_key);
+        let ring = KeyRing::new(policy, Vec::new()).with_a_signer(NOW);
+        let key = Arc::clone(ring.keys()[0].signing_key.as_ref().unwrap());
         Self { ring, key }
     }
 

@@ -23,7 +23,7 @@ const TYP: &str = "at+jwt";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignError {
-    /// The ring has no key to sign with. [`KeyRing::load`] and [`KeyRing::revoke`] leave none so.
+    /// The ring has no key to sign with. [`KeyRing::with_a_signer`] and [`KeyRing::revoke`] leave none so.
     #[error("there is no key to sign with")]
     NoKey,
     /// The claims say something that no verifier would accept: no audience, a time before 1970 or ahead, an end that is past.
@@ -43,7 +43,8 @@ impl KeyRing {
     /// # Errors
     /// [`SignError`] where the token could not be used.
     pub fn sign(&self, claims: &Claims, now: Timestamp) -> Result<Zeroizing<String>, SignError> {
-        let key = &self.signer(now).ok_or(SignError::NoKey)?.signing_key;
+        let signer = self.signer(now).and_then(|key| key.signing_key.as_ref());
+        let key = signer.ok_or(SignError::NoKey)?;
         if claims.exp > now.after(self.policy().token_lifetime) {
             return Err(SignError::Lifetime);
         }

@@ -107,6 +107,6 @@ async fn renew(auth: &Auth, refresh: &[u8], asked: &Asked) -> Result<CurrentUser
         return Ok(user);
     }
     let renewed = auth.refresh(refresh).await?;
-    asked.renew(renewed.user.clone(), auth.set_cookies(&renewed));
+    asked.renew(auth, renewed.user.clone(), auth.set_cookies(&renewed));
     Ok(renewed.user)
 }

@@ -161,12 +161,13 @@ fn urlencoded(body: &[u8]) -> Fields {
             halves.next().unwrap_or_default(),
             halves.next().unwrap_or_default(),
         );
-        fields.insert(&decoded(name), decoded(value));
+        fields.insert(&form_decoded(name), form_decoded(value));
     }
     fields
 }
 
-fn decoded(text: &[u8]) -> Vec<u8> {
+/// The bytes that a form wrote as this text.
+pub(super) fn form_decoded(text: &[u8]) -> Vec<u8> {
     let spaced: Vec<u8> = text
         .iter()
         .map(|byte| if *byte == b'+' { b' ' } else { *byte })

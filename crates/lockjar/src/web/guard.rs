@@ -19,7 +19,9 @@ use tower_service::Service;
 use tracing::Span;
 
 use super::answer;
+use super::routes::INTROSPECT;
 use crate::auth::Auth;
+use crate::csrf::CrossOrigin;
 use crate::current::CurrentUser;
 use crate::id::random;
 
@@ -73,7 +75,14 @@ pub(super) struct Asked(Arc<Answered>);
 #[derive(Default)]
 struct Answered {
     asked: AtomicBool,
-    renewed: OnceLock<(CurrentUser, Vec<HeaderValue>)>,
+    renewed: OnceLock<Renewed>,
+}
+
+/// Tokens that were made while the request was answered.
+struct Renewed {
+    auth: Auth,
+    user: CurrentUser,
+    cookies: Vec<HeaderValue>,
 }
 
 impl Asked {
@@ -86,18 +95,30 @@ impl Asked {
     }
 
     /// The answer will bring these cookies.
-    pub(super) fn renew(&self, user: CurrentUser, cookies: Vec<HeaderValue>) {
+    pub(super) fn renew(&self, auth: &Auth, user: CurrentUser, cookies: Vec<HeaderValue>) {
+        let auth = auth.clone();
         // Whoever asks twice at once is given the same successor twice.
-        let _ = self.0.renewed.set((user, cookies));
+        let _ = self.0.renewed.set(Renewed {
+            auth,
+            user,
+            cookies,
+        });
     }
 
     /// Whose tokens were renewed by this request already.
     pub(super) fn renewed(&self) -> Option<CurrentUser> {
-        self.0.renewed.get().map(|(user, _)| user.clone())
+        self.0.renewed.get().map(|renewed| renewed.user.clone())
     }
 
-    /// Adds the new tokens, unless the handler has set others or taken them away.
+    /// Adds the new tokens, unless the handler has set others or taken them away, or their session has ended meanwhile: the
+    /// browser may have those of a newer one by now. To leave them out costs no more than another refresh.
     fn hand_out(&self, headers: &mut HeaderMap) {
+        let Some(renewed) = self.0.renewed.get() else {
+            return;
+        };
+        if !renewed.auth.is_cached(renewed.user.session()) {
+            return;
+        }
         let name = |cookie: &HeaderValue| {
             cookie
                 .as_bytes()
@@ -110,13 +131,7 @@ impl Asked {
             .iter()
             .map(name)
             .collect();
-        for cookie in self
-            .0
-            .renewed
-            .get()
-            .into_iter()
-            .flat_map(|(_, cookies)| cookies)
-        {
+        for cookie in &renewed.cookies {
             if !set.contains(&name(cookie)) {
                 headers.append(header::SET_COOKIE, cookie.clone());
             }
@@ -142,11 +157,7 @@ impl<S: Service<Request, Response = Response>> Service<Request> for Guarded<S> {
     fn call(&mut self, mut request: Request) -> Self::Future {
         let (auth, asked) = (&self.guard.auth, Asked::default());
         let mut visit = Visit::of(&request, asked.clone(), auth.public_url().is_https());
-        let headers = request.headers();
-        let checked = auth
-            .csrf()
-            .check(request.method(), headers, || auth.presented(headers));
-        if let Err(refusal) = checked {
+        if let Err(refusal) = check(auth, &request) {
             visit.identify();
             visit.span.in_scope(|| tracing::warn!(event = "cross_origin_refused", %refusal, "a request from elsewhere was refused"));
             let refused = Some(answer::cross_origin(&refusal, request.headers()));
@@ -164,6 +175,22 @@ impl<S: Service<Request, Response = Response>> Service<Request> for Guarded<S> {
             visit,
         }
     }
+}
+
+fn check(auth: &Auth, request: &Request) -> Result<(), CrossOrigin> {
+    let headers = request.headers();
+    let checked = auth
+        .csrf()
+        .check(request.method(), headers, || auth.presented(headers));
+    match checked {
+        // Services say nothing of where they come from, and strict mode is about what a cookie allows.
+        Err(CrossOrigin::Unknown) if is_introspection(auth, request) => Ok(()),
+        other => other,
+    }
+}
+
+fn is_introspection(auth: &Auth, request: &Request) -> bool {
+    auth.offers_introspection() && request.uri().path() == INTROSPECT
 }
 
 /// What the answer will need to know of the request.

@@ -18,6 +18,8 @@ use utoipa_axum::routes;
 use super::{Mounted, answer, assets, openapi};
 use crate::auth::Strategy;
 
+pub(super) use tokens::INTROSPECT;
+
 /// What every app gets.
 pub(super) fn account(pages: bool, strategy: Strategy) -> Router<Mounted> {
     let (api, _) = account_api(strategy).split_for_parts();

@@ -204,7 +204,9 @@ async fn in_strict_mode_a_request_must_say_where_it_comes_from() {
 async fn in_strict_mode_a_program_shows_the_token_that_me_tells_it_until_it_logs_in_again() {
     let strict = Site::with("http://localhost:8000", lockjar::Builder::strict_csrf).await;
     let ours = [("origin", "http://localhost:8000")];
-    let cookie = attack(&strict, "POST", "/register", "", &ours).await.cookie();
+    let cookie = attack(&strict, "POST", "/register", "", &ours)
+        .await
+        .cookie();
     let me = strict.get("/me", &cookie).await.json();
     let token = me["csrf_token"].as_str().unwrap();
     assert!(!cookie.contains(token));

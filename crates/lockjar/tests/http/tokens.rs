@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use axum::Router;
+use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use lockjar::jwt::{Algorithm, MasterKey};
 use lockjar::store::sqlite::SqliteStore;
-use lockjar::{Builder, JwtSettings};
+use lockjar::{Builder, CurrentUser, JwtSettings};
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use super::flaky_store::FlakyStore;
 use super::support::{Answer, FORM, PASSWORD, Site, encoded, request};
@@ -625,6 +628,124 @@ async fn a_service_with_the_secret_learns_whether_a_token_is_good_now() {
         let answer = introspect(&site, &bearer, token).await;
         assert_eq!(answer.json(), serde_json::json!({ "active": false }));
     }
+}
+
+/// RFC 6749, 2.3.1 has names and passwords form-encoded before they go into `Basic`.
+#[tokio::test]
+async fn a_secret_with_signs_may_come_encoded_or_as_it_is() {
+    let secret = "c2lnbnM+YW5k/some%20more=and+all+this==";
+    let settings = JwtSettings {
+        introspection_secret: Some(secret.to_owned().into()),
+        ..settings()
+    };
+    let site = Site::with("http://localhost:8000", |builder| builder.jwt(settings)).await;
+    let jar = register(&site, "alice").await;
+    let basic =
+        |password: &str| format!("Basic {}", STANDARD.encode(format!("reports:{password}")));
+    let encoded = encoded(&[("", secret)]);
+    let encoded = encoded.strip_prefix('=').unwrap();
+    assert_ne!(encoded, secret);
+    for authorization in [basic(secret), basic(encoded), format!("Bearer {secret}")] {
+        let answer = introspect(&site, &authorization, jar.access()).await;
+        assert_eq!(answer.json()["active"], true, "{authorization}");
+    }
+}
+
+/// A service sends no `Origin`, and no browser adds its secret by itself.
+#[tokio::test]
+async fn introspection_works_in_strict_mode_and_nothing_else_does() {
+    let strict = |builder: Builder| jwt(builder).strict_csrf();
+    let site = Site::with("http://localhost:8000", strict).await;
+    let bearer = format!("Bearer {SECRET}");
+    let answer = introspect(&site, &bearer, "garbage").await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.json()["active"]),
+        (200, &false.into())
+    );
+    for path in [
+        "/refresh",
+        "/token",
+        "/login",
+        "/introspect/",
+        "//introspect",
+        "/Introspect",
+    ] {
+        let headers = [("authorization", bearer.as_str()), ("content-type", FORM)];
+        let answer = site.ask(request("POST", path, &headers, "")).await;
+        assert_eq!(answer.code(), "cross_origin", "{path}");
+    }
+    let elsewhere = [
+        ("authorization", bearer.as_str()),
+        ("origin", "https://evil.example"),
+    ];
+    let answer = site
+        .ask(request("POST", "/introspect", &elsewhere, ""))
+        .await;
+    assert_eq!(answer.code(), "cross_origin");
+}
+
+/// A thief who refreshes again and again makes the owner's token too old for anything but this.
+#[tokio::test]
+async fn an_older_refresh_token_of_the_family_can_still_log_out() {
+    let site = site().await;
+    let owner = register(&site, "alice").await;
+    let thief = refreshed(&site, &refreshed(&site, &owner).await).await;
+    let owner = owner.without("access_token");
+    assert_eq!(
+        site.get("/me", &owner.header()).await.code(),
+        "refresh_conflict"
+    );
+    let answer = site.post("/logout", &owner.header(), &[]).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert!(
+        answer
+            .set_cookies()
+            .iter()
+            .all(|cookie| cookie.contains("Max-Age=0"))
+    );
+    assert_eq!(site.get("/me", &thief.header()).await.status, 401);
+}
+
+/// The session id is public: what is made of it logs nobody out.
+#[tokio::test]
+async fn a_forged_token_of_the_session_logs_nobody_out() {
+    let site = site().await;
+    let owner = register(&site, "alice").await;
+    let [session, _, secret] = owner.refresh().split('.').collect::<Vec<_>>()[..] else {
+        panic!("three parts");
+    };
+    let forged = format!("refresh_token={session}.{}.{secret}", "A".repeat(22));
+    assert_eq!(site.post("/logout", &forged, &[]).await.status, 200);
+    assert!(site.is_in(&owner.header()).await);
+}
+
+/// An answer that took its time must not put the cookies of an ended session over those of a newer one.
+#[tokio::test]
+async fn a_slow_answer_does_not_bring_back_the_cookies_of_an_ended_session() {
+    let site = site().await;
+    let jar = register(&site, "alice").await;
+    let old = jar.without("access_token").header();
+    let (asked, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let gates = (asked.clone(), go.clone());
+    let handler = |_: CurrentUser| async move {
+        gates.0.notify_one();
+        gates.1.notified().await;
+    };
+    let app = site.auth.mount(Router::new().route("/slow", get(handler)));
+    let slow = Answer::from_router(app, request("GET", "/slow", &[("cookie", &old)], ""));
+    let meanwhile = async {
+        asked.notified().await;
+        let form = [("username", "alice"), ("password", PASSWORD)];
+        let answer = site.post("/login", &old, &form).await;
+        assert_eq!(answer.status, 200);
+        go.notify_one();
+        answer
+    };
+    let (slow, login) = tokio::join!(slow, meanwhile);
+    assert_eq!((slow.status.as_u16(), slow.set_cookies().len()), (200, 0));
+    let mut new = jar.clone();
+    new.keep(&login);
+    assert!(site.is_in(&new.header()).await);
 }
 
 #[tokio::test]

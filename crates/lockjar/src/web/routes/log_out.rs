@@ -33,7 +33,11 @@ pub(super) async fn log_out(
     let ended = match user {
         Ok(Some(user)) => site.auth.sign_out(&user).await,
         Ok(None) => Ok(()),
-        Err(rejection) => Err(rejection.into_error()),
+        Err(rejection) => match (rejection.into_error(), asking.client.presented) {
+            // Whoever has a copy could keep its owner's token too old to log out with.
+            (Error::RefreshConflict, Some(session)) => site.auth.sign_out_of(session).await,
+            (error, _) => Err(error),
+        },
     };
     left(&site, &asking, ended, "Logged out", "/?notice=logged-out")
 }

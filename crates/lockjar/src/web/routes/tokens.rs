@@ -16,7 +16,7 @@ use crate::current::CurrentUser;
 use crate::error::Error;
 use crate::web::Mounted;
 use crate::web::answer::{self, Refusal};
-use crate::web::fields::{Fields, ReadFields};
+use crate::web::fields::{Fields, ReadFields, form_decoded};
 use crate::web::forms::{AudienceForm, IntrospectionForm};
 use crate::web::openapi::{Done, InvalidBody, RefusedBody};
 
@@ -107,12 +107,15 @@ fn mint(
     })
 }
 
+/// The one route that changes nothing by a cookie: services prove themselves by a secret that no browser adds by itself.
+pub(in crate::web) const INTROSPECT: &str = "/introspect";
+
 /// Is this token good now?
 ///
 /// For services that must know of a log-out at once ([RFC 7662](https://www.rfc-editor.org/rfc/rfc7662)). The service
 /// proves itself by the introspection secret: `Authorization: Bearer`, or `Basic` with it as the password.
 #[utoipa::path(
-    post, path = "/introspect", tag = "Tokens",
+    post, path = INTROSPECT, tag = "Tokens",
     request_body(content((IntrospectionForm = "application/x-www-form-urlencoded"))),
     responses(
         (status = 200, description = "`active`, and if it is true what the token says"),
@@ -126,14 +129,15 @@ pub(super) async fn introspect(
     headers: HeaderMap,
     ReadFields(fields): ReadFields,
 ) -> Response {
-    if !secret(&headers).is_some_and(|secret| site.auth.may_introspect(&secret)) {
+    let mut shown = secrets(&headers).into_iter();
+    let Some(introspector) = shown.find_map(|secret| site.auth.introspector(&secret)) else {
         return private(invalid_client());
-    }
+    };
     let form = match fields.and_then(IntrospectionForm::read) {
         Ok(form) => form,
         Err(refusal) => return refusal.into_json(&site.auth),
     };
-    let response = match site.auth.introspect(form.token).await {
+    let response = match introspector.introspect(form.token).await {
         Ok(Some(known)) => answer::json(StatusCode::OK, &described(&known)),
         Ok(None) => answer::json(StatusCode::OK, &json!({ "active": false })),
         Err(error) => answer::error(&error, &site.auth),
@@ -141,18 +145,25 @@ pub(super) async fn introspect(
     private(response)
 }
 
-fn secret(headers: &HeaderMap) -> Option<Vec<u8>> {
-    let (scheme, value) = headers
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .split_once(' ')?;
+/// What the request may mean by its credentials. In `Basic` the password is form-encoded (RFC 6749, 2.3.1), which many
+/// clients leave out, so it is taken both ways.
+fn secrets(headers: &HeaderMap) -> Vec<Vec<u8>> {
+    let credentials = headers.get(header::AUTHORIZATION);
+    let credentials = credentials.and_then(|value| value.to_str().ok()?.split_once(' '));
+    let Some((scheme, value)) = credentials else {
+        return Vec::new();
+    };
     if scheme.eq_ignore_ascii_case("bearer") {
-        return Some(value.trim().as_bytes().to_vec());
+        return vec![value.trim().as_bytes().to_vec()];
     }
-    let pair = STANDARD.decode(value.trim()).ok()?;
-    let colon = pair.iter().position(|byte| *byte == b':')?;
-    (scheme.eq_ignore_ascii_case("basic")).then(|| pair[colon + 1..].to_vec())
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Vec::new();
+    }
+    let pair = STANDARD.decode(value.trim()).unwrap_or_default();
+    let password = pair.splitn(2, |byte| *byte == b':').nth(1);
+    password.map_or_else(Vec::new, |password| {
+        vec![password.to_vec(), form_decoded(password)]
+    })
 }
 
 fn described(known: &Introspection) -> serde_json::Value {
@@ -180,10 +191,17 @@ fn described(known: &Introspection) -> serde_json::Value {
 /// A JWK set ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)), to be kept no longer than `Cache-Control` says.
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", tag = "Tokens",
-    responses((status = 200, description = "The public keys; none where tokens are signed with HS256")),
+    responses(
+        (status = 200, description = "The public keys; none where tokens are signed with HS256"),
+        (status = 503, description = "It cannot be known now whether one of them was revoked", body = RefusedBody),
+    ),
 )]
 pub(super) async fn jwks(State(site): State<Mounted>) -> Response {
-    let (Some(keys), Some(max_age)) = (site.auth.jwks(), site.auth.jwks_max_age()) else {
+    let keys = match site.auth.jwks().await {
+        Ok(keys) => keys,
+        Err(error) => return answer::error(&error, &site.auth),
+    };
+    let (Some(keys), Some(max_age)) = (keys, site.auth.jwks_max_age()) else {
         return answer::missing();
     };
     let mut response = answer::json(StatusCode::OK, &keys);
@@ -212,7 +230,8 @@ pub(super) async fn metadata(State(site): State<Mounted>) -> Response {
     });
     if site.auth.offers_introspection() {
         body["introspection_endpoint"] = format!("{issuer}/introspect").into();
-        body["introspection_endpoint_auth_methods_supported"] = json!(["client_secret_basic"]);
+        body["introspection_endpoint_auth_methods_supported"] =
+            json!(["client_secret_basic", "Bearer"]);
     }
     readable_by_all(answer::json(StatusCode::OK, &body))
 }
@@ -244,7 +263,7 @@ fn invalid_client() -> Response {
     let mut response = answer::refused(StatusCode::UNAUTHORIZED, "invalid_client", detail);
     response.headers_mut().insert(
         header::WWW_AUTHENTICATE,
-        HeaderValue::from_static("Bearer realm=\"introspection\""),
+        HeaderValue::from_static("Basic realm=\"introspection\", Bearer realm=\"introspection\""),
     );
     response
 }
