@@ -162,8 +162,12 @@ pub(crate) enum KeysCommand {
     /// Take all power from a key: its tokens are refused at once, and sessions live on by their refresh tokens
     Revoke {
         /// The key's name
-        #[arg(allow_hyphen_values = true)]
-        kid: String,
+        #[arg(allow_hyphen_values = true, required_unless_present = "all")]
+        kid: Option<String>,
+        /// Every key, for when the key file is lost or known to others: stop the server, put the old file away, and start
+        /// again after this
+        #[arg(long, conflicts_with = "kid")]
+        all: bool,
     },
 }
 

@@ -1,33 +1,64 @@
 //! The file with the master key, which encrypts the signing keys in the database: made at the first start, mode 0600.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use lockjar::ConfigError;
 use lockjar::jwt::MasterKey;
+use tempfile::NamedTempFile;
+
+/// A master key and the file that it is in.
+pub(crate) struct KeyFile<'a> {
+    path: &'a Path,
+    pub(crate) key: MasterKey,
+    is_new: bool,
+}
+
+impl KeyFile<'_> {
+    /// Takes back a file that was made for nothing: keys were there already, and this one opens none of them.
+    pub(crate) fn take_back(self) {
+        if self.is_new {
+            let _ = fs::remove_file(self.path);
+        }
+    }
+
+    /// What to tell whoever starts a server.
+    pub(crate) fn announce(&self) {
+        if self.is_new {
+            tracing::info!(path = %self.path.display(), "a new master key was made: back it up, apart from the database");
+        }
+    }
+}
 
 /// The key in the file; a new one, with its file, where there is none.
-pub(crate) fn read_or_make(path: &Path) -> Result<MasterKey, ConfigError> {
-    match OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-    {
-        Ok(mut file) => {
-            let key = MasterKey::generate();
-            let text = key.reveal();
-            let written = file
-                .write_all(text.as_bytes())
-                .and_then(|()| file.sync_all());
-            written.map_err(|error| wrong(path, "cannot be written", &error))?;
-            tracing::info!(path = %path.display(), "a new master key was made: back it up, apart from the database");
-            Ok(key)
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => read(path),
-        Err(error) => Err(wrong(path, "cannot be made", &error)),
+pub(crate) fn read_or_make(path: &Path) -> Result<KeyFile<'_>, ConfigError> {
+    let made = match path.exists() {
+        true => None,
+        false => make(path).map_err(|error| wrong(path, "cannot be made", &error))?,
+    };
+    let is_new = made.is_some();
+    let key = made.map_or_else(|| read(path), Ok)?;
+    Ok(KeyFile { path, key, is_new })
+}
+
+/// Makes the file whole or not at all, and never in the place of another's: none where somebody was faster.
+fn make(path: &Path) -> io::Result<Option<MasterKey>> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let key = MasterKey::generate();
+    // For its owner alone, as tempfile makes every file.
+    let mut draft = NamedTempFile::new_in(folder)?;
+    draft.write_all(key.reveal().as_bytes())?;
+    draft.as_file().sync_all()?;
+    match draft.persist_noclobber(path) {
+        // The rows that the key seals will be on disk; its name has to be there as surely.
+        Ok(_) => File::open(folder)?.sync_all().map(|()| Some(key)),
+        Err(taken) if taken.error.kind() == ErrorKind::AlreadyExists => Ok(None),
+        Err(failed) => Err(failed.error),
     }
 }
 
@@ -36,6 +67,16 @@ pub(crate) fn read(path: &Path) -> Result<MasterKey, ConfigError> {
     let text = secret(path)?;
     text.parse()
         .map_err(|error| wrong(path, "holds no key", &error))
+}
+
+/// Warns of a file that holds a secret and that others on this machine may read. Where files are mounted for a container
+/// their modes are not its own to change, so it is no reason not to start.
+pub(crate) fn warn_if_exposed(path: &Path) {
+    let mode = fs::metadata(path).map_or(0, |file| file.permissions().mode() & 0o777);
+    if mode & 0o077 != 0 {
+        tracing::warn!(path = %path.display(), mode = format_args!("{mode:o}"),
+            "others on this machine may read or write a secret: run chmod 600 on it");
+    }
 }
 
 /// A file's text without the space around it, as an editor leaves it.
@@ -53,20 +94,45 @@ fn wrong(path: &Path, what: &str, error: &dyn std::error::Error) -> ConfigError 
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]
     fn the_file_is_made_once_for_its_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lockjar.key");
-        let key = read_or_make(&path).unwrap();
+        let key = read_or_make(&path).unwrap().key;
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
         );
-        assert_eq!(*read_or_make(&path).unwrap().reveal(), *key.reveal());
+        let again = read_or_make(&path).unwrap();
+        assert_eq!(*again.key.reveal(), *key.reveal());
+        again.take_back();
+        assert!(path.exists(), "what was there before is left alone");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn whoever_starts_at_the_same_time_gets_the_same_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lockjar.key");
+        let keys: Vec<_> = std::thread::scope(|scope| {
+            let start = || read_or_make(&path).unwrap().key.reveal().to_string();
+            let starts: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+            starts
+                .into_iter()
+                .map(|start| start.join().unwrap())
+                .collect()
+        });
+        assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+    }
+
+    #[test]
+    fn a_file_that_was_made_for_nothing_goes_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lockjar.key");
+        read_or_make(&path).unwrap().take_back();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]
@@ -76,7 +142,8 @@ mod tests {
         fs::write(&path, "hello").unwrap();
         assert!(
             read_or_make(&path)
-                .unwrap_err()
+                .err()
+                .unwrap()
                 .to_string()
                 .contains("43 characters")
         );

@@ -12,6 +12,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use lockjar::{Auth, Strategy};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -21,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::alarm::Alarm;
 use crate::config::Config;
+use crate::keyfile;
 use crate::listen::Listeners;
 use crate::output::say;
 use crate::{Outcome, logging, tls};
@@ -48,8 +50,7 @@ pub(crate) async fn serve(config: Config) -> Outcome {
     let listeners = Listeners::bind(config.listen()).await?;
     let address = listeners.local_addr()?;
     config.check_listening(address)?;
-    let builder = config.builder_with_tokens(address.port())?;
-    let auth = builder.open(config.database()).await?;
+    let auth = open(&config, address.port()).await?;
     let stop = Stop::new()?;
     say(auth.public_url())?;
     tracing::info!(listen = %address, database = config.database(), "open {} in a browser", auth.public_url());
@@ -62,6 +63,33 @@ pub(crate) async fn serve(config: Config) -> Outcome {
     auth.close().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// The library on the database, with the strategy that was chosen.
+async fn open(config: &Config, port: u16) -> Result<Auth, Box<dyn std::error::Error>> {
+    if config.strategy() == Strategy::Session {
+        return Ok(config.builder(port)?.open(config.database()).await?);
+    }
+    let file = keyfile::read_or_make(config.key_file())?;
+    let secrets = [Some(config.key_file()), config.introspection_secret_file()];
+    secrets
+        .into_iter()
+        .flatten()
+        .for_each(keyfile::warn_if_exposed);
+    let opened = match config.builder_with(file.key.clone(), port) {
+        Ok(builder) => builder.open(config.database()).await,
+        Err(error) => Err(error.into()),
+    };
+    match opened {
+        Ok(auth) => {
+            file.announce();
+            Ok(auth)
+        }
+        Err(error) => {
+            file.take_back();
+            Err(error.into())
+        }
+    }
 }
 
 /// The signals that ask the program to stop.

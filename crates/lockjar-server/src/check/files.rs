@@ -43,7 +43,18 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
             OTHERS_READ | OTHERS_WRITE,
             "L023",
             "decrypts the keys that sign tokens",
-            "Run chmod 600 on it, and rotate the keys if others were there",
+            "Run chmod 600 on it; if others were there, stop the server, put the file away, run lockjar keys revoke --all, and start again",
+        )
+    });
+    let introspection =
+        (config.strategy() == Strategy::Jwt).then(|| config.introspection_secret_file());
+    let introspection = introspection.flatten().into_iter().filter_map(|file| {
+        exposed(
+            file,
+            OTHERS_READ | OTHERS_WRITE,
+            "L024",
+            "lets whoever knows it ask about tokens",
+            "Run chmod 600 on it, and replace the secret if others were there",
         )
     });
     let settings = config.file.iter().filter_map(|path| {
@@ -55,7 +66,11 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
             "Run chmod go-w on it",
         )
     });
-    data.chain(key).chain(master).chain(settings).collect()
+    data.chain(key)
+        .chain(master)
+        .chain(introspection)
+        .chain(settings)
+        .collect()
 }
 
 /// A finding, if others than the owner may do what they should not.
@@ -114,6 +129,28 @@ mod tests {
         assert_eq!(numbers(0o640, 0o600, 0o600), ["L020"]);
         assert_eq!(numbers(0o600, 0o604, 0o600), ["L020"]);
         assert_eq!(numbers(0o600, 0o600, 0o644), ["L021"]);
+    }
+
+    #[test]
+    fn a_secret_that_others_can_read_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, "").unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+            path.display().to_string()
+        };
+        let flags = [
+            "--token",
+            "jwt",
+            "--jwt-key-file",
+            &file("lockjar.key"),
+            "--jwt-introspection-secret-file",
+            &file("secret"),
+        ];
+        let found = findings(&load(&flags, "").unwrap());
+        let numbers: Vec<_> = found.iter().map(|finding| finding.number).collect();
+        assert_eq!(numbers, ["L023", "L024"]);
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl Config {
         let (given, defaults) = (&self.settings, KeyPolicy::default());
         let or = |span: Option<HumanDuration>, default| span.map_or(default, |span| span.0);
         let algorithm = given.jwt_algorithm.as_deref().map(str::parse).transpose()?;
-        let secret_file = given.jwt_introspection_secret_file.as_deref();
+        let secret_file = self.introspection_secret_file();
         let settings = JwtSettings::new(master);
         Ok(JwtSettings {
             keys: KeyPolicy {
@@ -45,24 +45,26 @@ impl Config {
         })
     }
 
-    /// The library's settings with the strategy that was chosen: what the server needs, and commands about keys.
-    pub(crate) fn builder_with_tokens(&self, port: u16) -> Result<Builder, ConfigError> {
-        let builder = self.builder(port)?;
-        match self.strategy() {
-            Strategy::Session => Ok(builder),
-            Strategy::Jwt => Ok(builder.jwt(self.jwt(keyfile::read_or_make(self.key_file())?)?)),
-        }
+    /// The file with the secret of services that ask about tokens.
+    pub(crate) fn introspection_secret_file(&self) -> Option<&Path> {
+        self.settings.jwt_introspection_secret_file.as_deref()
     }
 
-    /// The same to be looked at and not to be opened: nothing is made.
+    /// The library's settings for JWTs.
+    pub(crate) fn builder_with(
+        &self,
+        master: MasterKey,
+        port: u16,
+    ) -> Result<Builder, ConfigError> {
+        Ok(self.builder(port)?.jwt(self.jwt(master)?))
+    }
+
+    /// The library's settings to be looked at and not to be opened: nothing is made.
     pub(crate) fn builder_to_check(&self, port: u16) -> Result<Builder, ConfigError> {
-        let builder = self.builder(port)?;
         match (self.strategy(), self.key_file()) {
-            (Strategy::Session, _) => Ok(builder),
-            (Strategy::Jwt, file) if file.exists() => {
-                Ok(builder.jwt(self.jwt(keyfile::read(file)?)?))
-            }
-            (Strategy::Jwt, _) => Ok(builder.jwt(self.jwt(MasterKey::generate())?)),
+            (Strategy::Session, _) => self.builder(port),
+            (Strategy::Jwt, file) if file.exists() => self.builder_with(keyfile::read(file)?, port),
+            (Strategy::Jwt, _) => self.builder_with(MasterKey::generate(), port),
         }
     }
 }

@@ -2,31 +2,48 @@
 
 use std::process::ExitCode;
 
-use lockjar::{Auth, ConfigError, Error};
+use lockjar::{Auth, ConfigError, Error, KeyInfo, Strategy};
 
 use super::{Result, must_exist};
 use crate::Outcome;
 use crate::cli::KeysCommand;
 use crate::config::Config;
+use crate::keyfile;
 use crate::output::say;
 
 pub(crate) async fn keys(config: &Config, command: KeysCommand) -> Outcome {
+    if config.strategy() == Strategy::Session {
+        return Err(ConfigError::new(
+            "there are no signing keys with the session strategy: set --token jwt",
+        )
+        .into());
+    }
     must_exist(config)?;
-    let builder = config.builder_with_tokens(config.listen_port())?;
-    let auth = builder.open(config.database()).await?;
+    let file = config.key_file();
+    let master = match &command {
+        // A new beginning: the old file is lost, or known to others and put away.
+        KeysCommand::Revoke { all: true, .. } => keyfile::read_or_make(file)?.key,
+        _ => keyfile::read(file)?,
+    };
+    let builder = config.builder_with(master, config.listen_port())?;
+    let auth = builder
+        .with_unreadable_keys()
+        .open(config.database())
+        .await?;
     let done = run(&auth, command).await;
     auth.close().await;
     done.map(|()| ExitCode::SUCCESS)
 }
 
 async fn run(auth: &Auth, command: KeysCommand) -> Result<()> {
+    let operator = auth.operator();
     match command {
         KeysCommand::List => list(auth).await,
         KeysCommand::Rotate => {
-            told(auth.operator().rotate_keys().await)?;
+            operator.rotate_keys().await?;
             list(auth).await
         }
-        KeysCommand::Revoke { kid } => match auth.operator().revoke_key(&kid).await {
+        KeysCommand::Revoke { kid: Some(kid), .. } => match operator.revoke_key(&kid).await {
             Err(Error::NotFound) => Err(ConfigError::new(format!(
                 "there is no key {kid:?}; see `lockjar keys list`"
             ))
@@ -34,33 +51,28 @@ async fn run(auth: &Auth, command: KeysCommand) -> Result<()> {
             Err(error) => Err(error.into()),
             Ok(()) => Ok(say(format_args!("revoked {kid}; its tokens are refused"))?),
         },
-    }
-}
-
-fn told(outcome: std::result::Result<(), Error>) -> Result<()> {
-    match outcome {
-        Err(Error::NotFound) => Err(ConfigError::new(
-            "there are no signing keys with the session strategy: set --token jwt",
-        )
-        .into()),
-        other => Ok(other?),
+        KeysCommand::Revoke { kid: None, .. } => {
+            operator.revoke_all_keys().await?;
+            Ok(say("revoked every key; a new one signs")?)
+        }
     }
 }
 
 /// A line for each key: name, algorithm, since when, and what it does.
 async fn list(auth: &Auth) -> Result<()> {
-    let keys = auth.operator().keys().await?;
-    for key in keys {
-        let does = match (key.revoked_at, key.signs, key.retired_at) {
-            (Some(at), ..) => format!("revoked {at}"),
-            (None, true, _) => "signs".to_owned(),
-            (None, false, Some(at)) => format!("verifies; retired {at}"),
-            (None, false, None) => format!("published; signs from {}", key.signs_from),
-        };
-        say(format_args!(
-            "{}\t{}\t{}\t{does}",
-            key.kid, key.algorithm, key.created_at
-        ))?;
+    for key in auth.operator().keys().await? {
+        let (kid, algorithm, since) = (&key.kid, &key.algorithm, key.created_at);
+        say(format_args!("{kid}\t{algorithm}\t{since}\t{}", does(&key)))?;
     }
     Ok(())
+}
+
+fn does(key: &KeyInfo) -> String {
+    match (key.revoked_at, key.retired_at) {
+        (Some(at), _) => format!("revoked {at}"),
+        (None, _) if !key.opens => "nothing: the key file does not open it".to_owned(),
+        (None, _) if key.signs => "signs".to_owned(),
+        (None, Some(at)) => format!("verifies; retired {at}"),
+        (None, None) => format!("published; signs from {}", key.signs_from),
+    }
 }

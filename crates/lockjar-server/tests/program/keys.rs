@@ -49,6 +49,53 @@ fn jwts_are_signed_by_keys_that_the_database_alone_does_not_give_away() {
     fs::remove_file(&key).unwrap();
     let refused = complaint(place.run(&["serve", "--listen", "127.0.0.1:0", "--token", "jwt"]));
     assert!(refused.contains("another master key"), "{refused}");
+    assert!(!key.exists(), "and no wrong file is left behind");
+}
+
+#[test]
+fn a_lost_key_file_is_got_over_and_everybody_stays_logged_in() {
+    let place = Place::new();
+    let mut server = place.serve(&JWT);
+    let form = [("username", "alice"), ("password", PASSWORD)];
+    let cookies = server.post("/register", "", &form).cookies;
+    let port = server.port().to_string();
+    server.signal("-TERM");
+    assert!(server.wait().success());
+    let key = place.path().join("lockjar.key");
+    fs::remove_file(&key).unwrap();
+    let refused = complaint(place.run(&["keys", "list", "--token", "jwt"]));
+    assert!(
+        refused.contains("lockjar.key") && !key.exists(),
+        "{refused}"
+    );
+    assert!(keys(&place, &["revoke", "--all"]).contains("a new one signs"));
+    let listed = keys(&place, &["list"]);
+    assert!(
+        listed.contains("\trevoked ") && listed.contains("\tsigns"),
+        "{listed}"
+    );
+    let again = place.start_on(&format!("127.0.0.1:{port}"), &JWT);
+    let access = cookies
+        .split("; ")
+        .find(|it| it.starts_with("access"))
+        .unwrap();
+    assert!(!again.is_in(access), "the old key's tokens are refused");
+    assert!(
+        again.is_in(&cookies),
+        "and the refresh token brings new ones"
+    );
+}
+
+#[test]
+fn a_keys_command_makes_no_key_file() {
+    let (place, elsewhere) = (Place::new(), Place::new());
+    drop(place.serve(&JWT));
+    let database = format!("sqlite://{}", place.path().join("lockjar.db").display());
+    for command in [&["list"][..], &["rotate"], &["revoke", "x"]] {
+        let arguments = [&["keys"], command, &JWT, &["--database", &database]].concat();
+        assert!(complaint(elsewhere.run(&arguments)).contains("lockjar.key"));
+        assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+    }
 }
 
 #[test]
@@ -94,5 +141,13 @@ fn keys_are_rotated_and_revoked_while_it_serves() {
 fn without_jwts_there_are_no_keys() {
     let place = Place::new();
     drop(place.serve(&[]));
-    assert!(complaint(place.run(&["keys", "rotate"])).contains("--token jwt"));
+    for command in [
+        &["list"][..],
+        &["rotate"],
+        &["revoke", "x"],
+        &["revoke", "--all"],
+    ] {
+        let complaint = complaint(place.run(&[&["keys"], command].concat()));
+        assert!(complaint.contains("--token jwt"), "{complaint}");
+    }
 }

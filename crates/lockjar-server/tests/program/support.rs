@@ -126,8 +126,10 @@ impl Drop for Server {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: String,
-    /// `name=value` of the cookie that was set.
+    /// `name=value` of the first cookie that was set.
     pub(crate) cookie: Option<String>,
+    /// And of all of them, as a browser sends them back.
+    pub(crate) cookies: String,
 }
 
 impl Server {
@@ -221,17 +223,14 @@ impl Server {
 
 fn answer(response: Result<Response<Body>, ureq::Error>) -> Option<Answer> {
     let mut response = response.ok()?;
-    let cookie = response
-        .headers()
-        .get("set-cookie")
-        .and_then(|value| value.to_str().ok());
-    let cookie = cookie
-        .and_then(|value| value.split(';').next())
-        .map(str::to_owned);
+    let cookies = response.headers().get_all("set-cookie").iter();
+    let cookies = cookies.filter_map(|value| value.to_str().ok()?.split(';').next());
+    let cookies: Vec<_> = cookies.map(str::to_owned).collect();
     let status = response.status().as_u16();
     Some(Answer {
         status,
-        cookie,
+        cookie: cookies.first().cloned(),
+        cookies: cookies.join("; "),
         body: response.body_mut().read_to_string().ok()?,
     })
 }

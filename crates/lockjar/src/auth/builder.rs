@@ -139,7 +139,8 @@ impl Builder {
         }
     }
 
-    /// Sessions kept in memory at the most. Default: 131,072.
+    /// Sessions kept in memory at the most, and with JWTs as many tokens that were verified, of half a kilobyte each and
+    /// more. Default: 131,072.
     pub fn cache_capacity(self, sessions: usize) -> Self {
         Self {
             cache_capacity: sessions,
@@ -154,7 +155,8 @@ impl Builder {
     }
 
     /// Short-lived JWTs that other services verify by themselves, and refresh tokens, instead of one session token. Verbs,
-    /// extractors and pages are the same. Default: the session token.
+    /// extractors and pages are the same; [`mount`](Auth::mount) then takes `/refresh`, `/token`, `/introspect` and two paths
+    /// below `/.well-known/` too. Default: the session token.
     pub fn jwt(self, jwt: JwtSettings) -> Self {
         Self {
             jwt: Some(jwt),

@@ -33,7 +33,7 @@ pub struct MasterKey(Zeroizing<[u8; 32]>);
 pub enum SealError {
     /// The master key is not the one that sealed it.
     #[error(
-        "the signing key was encrypted under another master key; set the master key to the old one, or to go on without the old keys, revoke them"
+        "the signing key was encrypted under another master key; set the master key to the old one, or revoke every key to go on without it"
     )]
     OtherMasterKey,
     /// It is damaged, cut, of a newer version, or was moved to another key's row.
