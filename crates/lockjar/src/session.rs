@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::error::ConfigError;
 use crate::id::{SessionId, UserId};
-use crate::refresh::RefreshRow;
+use crate::refresh::Chain;
 use crate::token::HashedSecret;
 
 /// Characters of a `User-Agent` that are kept, so that a session's owner recognises the device.
@@ -116,7 +116,7 @@ pub struct NewSession {
     /// The hash of its secret, or of its refresh tokens' family; the secret itself reaches no store.
     pub secret: HashedSecret,
     /// Its refresh tokens, where sessions have any.
-    pub refresh: Option<RefreshRow>,
+    pub refresh: Option<Chain>,
 }
 
 /// Makes a `User-Agent` fit to be kept and shown.

@@ -15,7 +15,7 @@ use crate::error::{Error, StoreError};
 use crate::id::{SessionId, random};
 use crate::refresh::{CONFIRM_AFTER, Decision, Generation, RefreshToken, decide};
 use crate::session::Session;
-use crate::store::{By, Chain, Which};
+use crate::store::{By, LiveChain, LiveSession, Which};
 
 /// Others may move the chain on while we decide; each time we look again.
 const TRIES: usize = 5;
@@ -47,26 +47,29 @@ impl Auth {
         let jwt = self.jwt()?;
         let token = RefreshToken::parse(token.as_ref()).ok_or(Error::NotAuthenticated)?;
         for _ in 0..TRIES {
-            let chain = self
+            let found = self
                 .chain(token.session())
                 .await?
                 .ok_or(Error::NotAuthenticated)?;
             let now = self.inner.clock.now();
-            if chain.live.session.is_expired(now, self.inner.limits.idle) {
+            if found.live.session.is_expired(now, self.inner.limits.idle) {
                 return Err(Error::NotAuthenticated);
             }
-            match decide(Some(&chain.row), &token, chain.live.epoch, now, random()) {
+            let decision = decide(Some(&found), &token, now, random());
+            let LiveChain { live, chain } = found;
+            match decision {
                 Decision::Refuse => return Err(Error::NotAuthenticated),
                 Decision::TooEarly => return Err(Error::RefreshConflict),
-                Decision::Theft => return self.end_stolen(&chain.live.session).await,
-                Decision::Repeat(next) => return self.renewed(jwt, chain, next, now),
-                Decision::Rotate { row, token: next } => {
-                    let (store, generation) = (Arc::clone(&self.inner.store), row.generation);
-                    let advance = async move { Ok(store.advance(&row).await?) };
+                Decision::Theft => return self.end_stolen(&live.session).await,
+                Decision::Repeat(next) => {
+                    return self.renewed(jwt, live, chain.generation, next, now);
+                }
+                Decision::Rotate { chain, token: next } => {
+                    let (store, session) = (Arc::clone(&self.inner.store), token.session());
+                    let generation = chain.generation;
+                    let advance = async move { Ok(store.advance(session, &chain).await?) };
                     if Self::to_the_end(advance).await? {
-                        let mut chain = chain;
-                        chain.row.generation = generation;
-                        return self.renewed(jwt, chain, next, now);
+                        return self.renewed(jwt, live, generation, next, now);
                     }
                 }
             }
@@ -75,13 +78,13 @@ impl Auth {
     }
 
     /// Reads a chain and, as it comes with its session, fills the cache.
-    async fn chain(&self, session: SessionId) -> Result<Option<Chain>, Error> {
+    async fn chain(&self, session: SessionId) -> Result<Option<LiveChain>, Error> {
         let cache = &self.inner.cache;
         self.bounded(async {
             // Taken before the read, as for every other.
             let ticket = cache.ticket(session);
             let chain = self.inner.store.chain(session).await?;
-            if let Some(Chain { live, .. }) = &chain {
+            if let Some(LiveChain { live, .. }) = &chain {
                 let (session, user) = (Cached::new(live), live.user.clone());
                 cache.fill(&ticket, Arc::new(session), Arc::new(user));
             }
@@ -93,12 +96,12 @@ impl Auth {
     fn renewed(
         &self,
         jwt: &Jwt,
-        chain: Chain,
+        live: LiveSession,
+        generation: Generation,
         refresh: RefreshToken,
         now: Timestamp,
     ) -> Result<SignedIn, Error> {
-        let Chain { row, live } = chain;
-        let access = self.access(jwt, &live.session, row.generation, now)?;
+        let access = self.access(jwt, &live.session, generation, now)?;
         self.inner.touches.note(live.session.id, now);
         let left = live.session.expires_at.since(now);
         let lifetime = match live.session.remember {

@@ -10,7 +10,7 @@ use crate::current::CurrentUser;
 use crate::error::Error;
 use crate::id::{SessionId, UserId};
 use crate::password::{Password, PasswordHash, Verdict};
-use crate::refresh::{RefreshRow, RefreshToken};
+use crate::refresh::{Chain, RefreshToken};
 use crate::session::{NewSession, Session, tidy_user_agent};
 use crate::store::{Change, Epoch, NewSignIn};
 use crate::token::{PlainToken, PresentedSession};
@@ -196,13 +196,12 @@ impl Auth {
             ));
         };
         let refresh = RefreshToken::generate(session.id);
-        let row = RefreshRow::start(&refresh, 0, session.created_at, session.expires_at);
-        let access = self.access(jwt, &session, row.generation, session.created_at)?;
-        let secret = row.family;
+        let chain = Chain::start(&refresh, session.created_at);
+        let access = self.access(jwt, &session, chain.generation, session.created_at)?;
         let new = NewSession {
             session,
-            secret,
-            refresh: Some(row),
+            secret: refresh.family_hash(),
+            refresh: Some(chain),
         };
         Ok((Tokens::Jwt { access, refresh }, new))
     }

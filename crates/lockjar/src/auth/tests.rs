@@ -13,11 +13,11 @@ use crate::current::CurrentUser;
 use crate::error::OpenError;
 use crate::id::{SessionId, UserId};
 use crate::password::{Password, PasswordHash};
-use crate::refresh::{Generation, RefreshRow};
+use crate::refresh::{Chain, Generation};
 use crate::session::{NewSession, Session};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{
-    Beat, By, Chain, Credentials, Cursor, Feed, Keys, LiveSession, NewSignIn, NewUser,
+    Beat, By, Credentials, Cursor, Feed, Keys, LiveChain, LiveSession, NewSignIn, NewUser,
     PasswordChange, Refreshes, Result as StoreResult, Sessions, StoredKey, Users, Which,
 };
 use crate::token::PlainToken;
@@ -167,13 +167,13 @@ impl Sessions for Held {
 
 #[async_trait]
 impl Refreshes for Held {
-    async fn chain(&self, session: SessionId) -> StoreResult<Option<Chain>> {
+    async fn chain(&self, session: SessionId) -> StoreResult<Option<LiveChain>> {
         self.fine()?;
         self.sqlite.chain(session).await
     }
-    async fn advance(&self, next: &RefreshRow) -> StoreResult<bool> {
+    async fn advance(&self, session: SessionId, next: &Chain) -> StoreResult<bool> {
         self.fine()?;
-        self.sqlite.advance(next).await
+        self.sqlite.advance(session, next).await
     }
     async fn confirm(
         &self,

@@ -1,10 +1,11 @@
 //! Refreshing, idempotent: the refresh token is replaced at each use (RFC 9700, 4.14.2), and yet parallel tabs, retries
-//! and lost answers log nobody out, because a token's successor can be computed again from the token and its row.
+//! and lost answers log nobody out, because a token's successor can be computed again from the token and its chain.
 //!
-//! [`decide`] is the whole rule book, a pure function of the session's row, the token that was presented, and the time:
+//! [`decide`] is the whole rule book, a pure function of the live session and its chain, the token that was presented, and
+//! the time:
 //!
-//! 1. No row, or it is dead, expired, of an old epoch or of another family: [`Refuse`](Decision::Refuse). Nothing is
-//!    killed: the session id is public, and garbage made of it must log nobody out.
+//! 1. No session, since it has ended or never was, or it has expired or the token is of another family:
+//!    [`Refuse`](Decision::Refuse). Nothing is killed: the session id is public, and garbage made of it must log nobody out.
 //! 2. The current token: [`Rotate`](Decision::Rotate). Its successor becomes current, in one conditional `UPDATE`.
 //! 3. The previous token, while the current one is unconfirmed and for [`GRACE`] after that:
 //!    [`Repeat`](Decision::Repeat), the same successor once more. Nothing is written.
@@ -23,7 +24,7 @@
 //! access token has expired may be logged out by its own slow answers, which put an older token back into the jar.
 //!
 //! # Deployment caveat
-//! The row is read from the primary, never from a cache or a replica. An answer is sent after the commit only, and when
+//! The chain is read from the primary, never from a cache or a replica. An answer is sent after the commit only, and when
 //! it is not known whether the commit happened the answer is 503, without a cookie: the retry finds out.
 
 mod token;
@@ -33,8 +34,7 @@ use std::time::Duration;
 
 pub use self::token::RefreshToken;
 use crate::clock::Timestamp;
-use crate::id::SessionId;
-use crate::store::Epoch;
+use crate::store::{LiveChain, LiveSession};
 use crate::token::HashedSecret;
 
 /// How long a token stays good for its successor after that was confirmed, and how long after a rotation no older token is
@@ -51,13 +51,10 @@ pub type Generation = i64;
 /// 32 random bytes that go into a token's successor, so that the token alone does not yield it.
 pub type Salt = [u8; 32];
 
-/// What a store keeps of a session's refresh token. Its `Debug` prints none of the hashes.
+/// What a store keeps of a session's refresh tokens, beside the session: whose they are, what they share and when they end
+/// is the session's. Its `Debug` prints none of the hashes.
 #[derive(Clone)]
-pub struct RefreshRow {
-    /// Whose token it is.
-    pub session: SessionId,
-    /// The hash of what all tokens of this log-in share.
-    pub family: HashedSecret,
+pub struct Chain {
     /// Which token is the current one. It goes up by one with each rotation, and every write is conditional on it.
     pub generation: Generation,
     /// The hash of the current token's secret.
@@ -70,12 +67,6 @@ pub struct RefreshRow {
     pub issued_at: Timestamp,
     /// When it was first seen that the current token had arrived.
     pub confirmed_at: Option<Timestamp>,
-    /// The user's epoch at log-in. The session is over when the user's is another.
-    pub epoch: Epoch,
-    /// When the session ends at the latest, refreshed or not.
-    pub expires_at: Timestamp,
-    /// Whether the session has ended, by log-out or by theft. It stays so.
-    pub dead: bool,
 }
 
 /// What a refresh comes to.
@@ -84,11 +75,11 @@ pub struct RefreshRow {
 pub enum Decision {
     /// 401. The cookie is left as it is: by the time that the answer arrives, it may be the one of a newer log-in.
     Refuse,
-    /// A new generation: write, commit, then answer with the token and an access token of the row's generation.
+    /// A new generation: write, commit, then answer with the token and an access token of the chain's generation.
     Rotate {
-        /// To be written *only while* the stored generation is the one before this row's, the stored row is not dead and
-        /// the user's epoch is still this row's, in one statement. If that hits no row: read again and decide again.
-        row: Box<RefreshRow>,
+        /// To be written *only while* the stored generation is the one before this chain's and the session is live, in one
+        /// statement. If that hits no row: read again and decide again.
+        chain: Chain,
         /// The successor, for the cookie.
         token: RefreshToken,
     },
@@ -97,41 +88,22 @@ pub enum Decision {
     Repeat(RefreshToken),
     /// 409 without a `Set-Cookie`: another tab has refreshed, and its cookie is there or on its way.
     TooEarly,
-    /// 401, after the row was marked dead, which the change feed and the audit log learn in the same transaction.
+    /// 401, after the session was ended, which the change feed learns in the same transaction.
     Theft,
 }
 
-impl RefreshRow {
-    /// The row of a new log-in, at generation 0. `expires_at` is the session's absolute limit.
+impl Chain {
+    /// The chain of a new log-in, at generation 0.
     #[must_use]
-    pub fn start(
-        token: &RefreshToken,
-        epoch: Epoch,
-        now: Timestamp,
-        expires_at: Timestamp,
-    ) -> Self {
+    pub fn start(token: &RefreshToken, now: Timestamp) -> Self {
         Self {
-            session: token.session(),
-            family: token.family_hash(),
             generation: 0,
             current: token.hash(),
             previous: None,
             salt: [0; 32], // Nothing was made with it.
             issued_at: now,
             confirmed_at: None,
-            epoch,
-            expires_at,
-            dead: false,
         }
-    }
-
-    /// Rule 1, turned about: a live row that `token` belongs to.
-    fn accepts(&self, token: &RefreshToken, epoch_of_user: Epoch, now: Timestamp) -> bool {
-        self.session == token.session()
-            && self.family.equals(&token.family_hash())
-            && !self.dead
-            && now < self.expires_at
-            && self.epoch == epoch_of_user
     }
 
     /// Whether the previous token may still be answered with its successor.
@@ -143,74 +115,71 @@ impl RefreshRow {
     fn rotate(&self, token: &RefreshToken, now: Timestamp, salt: Salt) -> Decision {
         let generation = self.generation + 1;
         let next = token.successor(generation, &salt);
-        let row = Self {
+        let chain = Self {
             generation,
             current: next.hash(),
             previous: Some(self.current),
             salt,
             issued_at: now,
             confirmed_at: None,
-            ..self.clone()
         };
-        Decision::Rotate {
-            row: Box::new(row),
-            token: next,
-        }
+        Decision::Rotate { chain, token: next }
     }
 }
 
-impl fmt::Debug for RefreshRow {
+impl fmt::Debug for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RefreshRow")
-            .field("session", &self.session)
+        f.debug_struct("Chain")
             .field("generation", &self.generation)
             .field("issued_at", &self.issued_at)
             .field("confirmed_at", &self.confirmed_at)
-            .field("epoch", &self.epoch)
-            .field("expires_at", &self.expires_at)
-            .field("dead", &self.dead)
             .finish_non_exhaustive()
     }
 }
 
-/// Decides what a presented token is worth, at `now` by the store's clock. `row` is the one of the token's session, just
-/// read from the primary together with `epoch_of_user`; `salt` is fresh from the CSPRNG, and used if the token is
-/// replaced.
+/// Decides what a presented token is worth, at `now` by the store's clock. `found` is what belongs to the token's session,
+/// just read from the primary; `salt` is fresh from the CSPRNG, and used if the token is replaced.
 pub fn decide(
-    row: Option<&RefreshRow>,
+    found: Option<&LiveChain>,
     token: &RefreshToken,
-    epoch_of_user: Epoch,
     now: Timestamp,
     salt: Salt,
 ) -> Decision {
-    let Some(row) = row.filter(|row| row.accepts(token, epoch_of_user, now)) else {
+    let Some(LiveChain { chain, .. }) = found.filter(|found| accepts(&found.live, token, now))
+    else {
         return Decision::Refuse;
     };
     let hash = token.hash();
-    if row.current.equals(&hash) {
-        return row.rotate(token, now, salt);
+    if chain.current.equals(&hash) {
+        return chain.rotate(token, now, salt);
     }
-    let is_previous = row
+    let is_previous = chain
         .previous
         .is_some_and(|hash_before| hash_before.equals(&hash));
-    if is_previous && row.repeats(now) {
-        return Decision::Repeat(token.successor(row.generation, &row.salt));
+    if is_previous && chain.repeats(now) {
+        return Decision::Repeat(token.successor(chain.generation, &chain.salt));
     }
-    if now.since(row.issued_at) <= GRACE {
+    if now.since(chain.issued_at) <= GRACE {
         return Decision::TooEarly;
     }
     Decision::Theft
 }
 
-/// Whether an access token of `generation_seen`, used at `now`, shows that the row's current token has arrived. The row
-/// may come from a cache: `confirmed_at` is to be written *only while* the stored generation is `generation_seen`, the
-/// stored row is not dead and has no `confirmed_at`. A confirmation that gets lost only delays the discovery of a copy.
+/// Rule 1, turned about: `token` belongs to this session, whose limit is still to come.
+fn accepts(live: &LiveSession, token: &RefreshToken, now: Timestamp) -> bool {
+    live.session.id == token.session()
+        && live.secret.equals(&token.family_hash())
+        && now < live.session.expires_at
+}
+
+/// Whether an access token of `generation_seen`, used at `now`, shows that the chain's current token has arrived. The chain
+/// may come from a cache: `confirmed_at` is to be written *only while* the stored generation is `generation_seen` and has no
+/// `confirmed_at`. A confirmation that gets lost only delays the discovery of a copy.
 #[must_use]
-pub fn confirms(row: &RefreshRow, generation_seen: Generation, now: Timestamp) -> bool {
-    row.generation == generation_seen
-        && row.confirmed_at.is_none()
-        && !row.dead
-        && now.since(row.issued_at) >= CONFIRM_AFTER
+pub fn confirms(chain: &Chain, generation_seen: Generation, now: Timestamp) -> bool {
+    chain.generation == generation_seen
+        && chain.confirmed_at.is_none()
+        && now.since(chain.issued_at) >= CONFIRM_AFTER
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ impl RefreshToken {
         })
     }
 
-    /// The public part: whose row to read.
+    /// The public part: whose chain to read.
     #[must_use]
     pub const fn session(&self) -> SessionId {
         self.session
@@ -98,7 +98,7 @@ impl RefreshToken {
     /// secret' = HMAC-SHA256(secret, "lockjar-refresh-1" ‖ session id ‖ generation ‖ salt), RFC 2104.
     ///
     /// Each part has a fixed length (17, 16, 8 in network order, and 32 bytes), so no two inputs are the same bytes.
-    /// Without the salt, which only the row has, a token yields nothing; without the token, the row yields nothing.
+    /// Without the salt, which only the chain has, a token yields nothing; without the token, the chain yields nothing.
     pub(super) fn successor(&self, generation: Generation, salt: &Salt) -> Self {
         // RFC 2104 fills a shorter key up with zeros, so that this is the secret as the key.
         let mut key = Zeroizing::new([0; BLOCK]);

@@ -25,7 +25,7 @@ use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::id::{SessionId, UserId};
 use crate::password::PasswordHash;
-use crate::refresh::{Generation, RefreshRow};
+use crate::refresh::{Chain, Generation};
 use crate::session::{NewSession, Session};
 use crate::token::HashedSecret;
 use crate::user::{User, Username};
@@ -69,7 +69,7 @@ pub struct LiveSession {
     pub session: Session,
     /// The epoch that the session and its user share.
     pub epoch: Epoch,
-    /// The hash that a presented secret must match.
+    /// The hash that a presented secret must match, or a refresh token's family.
     pub secret: HashedSecret,
     /// Its user.
     pub user: User,
@@ -195,11 +195,11 @@ pub trait Sessions: Send + Sync {
 #[async_trait]
 pub trait Refreshes: Send + Sync {
     /// A session's chain, if the session is live, as it was last committed and never from a replica.
-    async fn chain(&self, session: SessionId) -> Result<Option<Chain>>;
+    async fn chain(&self, session: SessionId) -> Result<Option<LiveChain>>;
 
-    /// Moves a chain on by one, only while it is at the generation before `next` and its session is live. `false`, with
-    /// nothing written, otherwise.
-    async fn advance(&self, next: &RefreshRow) -> Result<bool>;
+    /// Puts `next` in the place of the session's chain, only while that is at the generation before and the session is live.
+    /// `false`, with nothing written, otherwise.
+    async fn advance(&self, session: SessionId, next: &Chain) -> Result<bool>;
 
     /// Notes that the token of this generation has arrived, only while it is the current one and not yet confirmed.
     async fn confirm(
@@ -210,13 +210,13 @@ pub trait Refreshes: Send + Sync {
     ) -> Result<()>;
 }
 
-/// A chain of refresh tokens and the live session that it belongs to.
+/// A live session and its chain of refresh tokens.
 #[derive(Clone, Debug)]
-pub struct Chain {
-    /// The chain.
-    pub row: RefreshRow,
-    /// Its session.
+pub struct LiveChain {
+    /// The session.
     pub live: LiveSession,
+    /// Its chain.
+    pub chain: Chain,
 }
 
 /// A signing key as a store keeps it.

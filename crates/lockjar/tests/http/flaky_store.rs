@@ -6,11 +6,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lockjar::clock::Timestamp;
 use lockjar::password::PasswordHash;
-use lockjar::refresh::{Generation, RefreshRow};
+use lockjar::refresh::{Chain, Generation};
 use lockjar::session::{NewSession, Session};
 use lockjar::store::sqlite::SqliteStore;
 use lockjar::store::{
-    Beat, By, Chain, Credentials, Cursor, Feed, Keys, LiveSession, NewSignIn, NewUser, Outcome,
+    Beat, By, Credentials, Cursor, Feed, Keys, LiveChain, LiveSession, NewSignIn, NewUser, Outcome,
     PasswordChange, Refreshes, Result, Sessions, Store, StoredKey, Users, Which,
 };
 use lockjar::{SessionId, StoreError, User, UserId};
@@ -111,12 +111,12 @@ impl Sessions for FlakyStore {
 
 #[async_trait]
 impl Refreshes for FlakyStore {
-    async fn chain(&self, session: SessionId) -> Result<Option<Chain>> {
+    async fn chain(&self, session: SessionId) -> Result<Option<LiveChain>> {
         self.up()?.chain(session).await
     }
 
-    async fn advance(&self, next: &RefreshRow) -> Result<bool> {
-        self.up()?.advance(next).await
+    async fn advance(&self, session: SessionId, next: &Chain) -> Result<bool> {
+        self.up()?.advance(session, next).await
     }
 
     async fn confirm(

@@ -5,6 +5,7 @@ mod check;
 mod histories;
 
 use super::*;
+use crate::store::Epoch;
 use check::{Broken, Truth};
 
 /// What is on its way for longer counts as lost: clients and proxies give up.
@@ -88,17 +89,24 @@ struct Cookies {
     minted_at: Timestamp,
 }
 
-#[derive(Clone)]
+/// What the store keeps of a session. It is live while it is not dead and its epoch is the user's.
+struct Row {
+    kept: LiveChain,
+    epoch: Epoch,
+    dead: bool,
+}
+
+/// What the store answered, and what was true then.
 struct Read {
-    row: Option<RefreshRow>,
+    found: Option<LiveChain>,
     epoch: Epoch,
     truth: Option<Truth>,
 }
 
 enum Stage {
     Asked(RefreshToken),
-    Read(RefreshToken, Read),
-    Writes(RefreshToken, Box<RefreshRow>, RefreshToken),
+    Read(RefreshToken, Box<Read>),
+    Writes(RefreshToken, Chain, RefreshToken),
     Kills(SessionId),
     Answered(Option<Cookies>),
     Cleared,
@@ -122,7 +130,7 @@ pub(super) struct World {
     now: Timestamp,
     epoch: Epoch,
     salts: u8,
-    rows: Vec<RefreshRow>,
+    rows: Vec<Row>,
     truths: Vec<Truth>,
     owner: Option<Cookies>,
     thief: Option<Cookies>,
@@ -193,8 +201,8 @@ impl World {
                 }
             }
             Event::Garbage => {
-                let session = self.rows[self.rows.len() - 1].session;
-                let token = RefreshToken::generate(session);
+                let row = &self.rows[self.rows.len() - 1];
+                let token = RefreshToken::generate(row.session());
                 self.send(Who::Thief, Stage::Asked(token));
             }
             Event::Use(who) => self.use_access(who),
@@ -232,8 +240,11 @@ impl World {
 
     fn log_in(&mut self) {
         let token = RefreshToken::generate(SessionId::random());
-        let limit = self.now.after(30 * DAY);
-        let row = RefreshRow::start(&token, self.epoch, self.now, limit);
+        let row = Row {
+            kept: started(&token, self.now),
+            epoch: self.epoch,
+            dead: false,
+        };
         self.truths.push(Truth::start(&row, &token));
         self.rows.push(row);
         self.owner = Some(self.cookies(token, 0));
@@ -269,7 +280,7 @@ impl World {
     }
 
     fn at(&self, session: SessionId) -> usize {
-        let found = self.rows.iter().position(|row| row.session == session);
+        let found = self.rows.iter().position(|row| row.session() == session);
         found.expect("a session that was never started")
     }
 
@@ -324,10 +335,10 @@ impl World {
         let next = match stage {
             Stage::Asked(token) => {
                 let read = self.read(token.session());
-                Some(Stage::Read(token, read))
+                Some(Stage::Read(token, Box::new(read)))
             }
             Stage::Read(token, read) => Some(self.decided(token, &read)?),
-            Stage::Writes(presented, row, token) => self.write(presented, *row, token)?,
+            Stage::Writes(presented, chain, token) => self.write(presented, chain, token)?,
             Stage::Kills(session) => {
                 self.kill(session);
                 Some(Stage::Answered(None))
@@ -361,12 +372,19 @@ impl World {
     }
 
     fn read(&self, session: SessionId) -> Read {
-        let at = self.rows.iter().position(|row| row.session == session);
+        let at = self.rows.iter().position(|row| row.session() == session);
         Read {
-            row: at.map(|at| self.rows[at].clone()),
+            found: (at.map(|at| &self.rows[at]))
+                .filter(|row| self.is_live(row))
+                .map(|row| row.kept.clone()),
             epoch: self.epoch,
             truth: at.map(|at| self.truths[at].clone()),
         }
+    }
+
+    fn is_live(&self, row: &Row) -> bool {
+        (!row.dead || self.is(Mutant::AcceptsTheDead))
+            && (row.epoch == self.epoch || self.is(Mutant::AcceptsAnOldEpoch))
     }
 
     fn decided(&mut self, token: RefreshToken, read: &Read) -> Result<Stage, Broken> {
@@ -378,11 +396,11 @@ impl World {
             Decision::Refuse if self.is(Mutant::ClearsTheRefusedCookie) => Stage::Cleared,
             Decision::Refuse | Decision::TooEarly => Stage::Answered(None),
             Decision::Theft => Stage::Kills(token.session()),
-            Decision::Rotate { row, token: next } => Stage::Writes(token, row, next),
+            Decision::Rotate { chain, token: next } => Stage::Writes(token, chain, next),
             Decision::Repeat(next) => {
                 let at = self.at(token.session());
                 self.truths[at].succeeds(&token, &next)?;
-                let generation = read.row.as_ref().map_or(0, |row| row.generation);
+                let generation = (read.found.as_ref()).map_or(0, |found| found.chain.generation);
                 Stage::Answered(Some(self.cookies(next, generation)))
             }
         })
@@ -393,47 +411,46 @@ impl World {
     }
 
     fn decide(&mut self, token: &RefreshToken, read: &Read) -> Decision {
-        let (mut row, mut epoch) = (read.row.clone(), read.epoch);
-        if let Some(row) = &mut row {
+        let mut found = read.found.clone();
+        if let Some(found) = &mut found {
             match self.mutant {
-                Some(Mutant::AcceptsTheDead) => row.dead = false,
-                Some(Mutant::AcceptsAnOldEpoch) => epoch = row.epoch,
-                Some(Mutant::TheftWithoutTheFamily) => row.family = token.family_hash(),
-                Some(Mutant::GraceWithoutEnd) => row.confirmed_at = None,
+                Some(Mutant::TheftWithoutTheFamily) => found.live.secret = token.family_hash(),
+                Some(Mutant::GraceWithoutEnd) => found.chain.confirmed_at = None,
                 _ => {}
             }
         }
         self.salts = self.salts.wrapping_add(1);
         let salt = [self.salts; 32];
-        let mut decision = decide(row.as_ref(), token, epoch, self.now, salt);
-        if let (Rules::Settled, Some(row)) = (self.rules, &row) {
-            decision = settled(decision, row, token, self.now);
+        let mut decision = decide(found.as_ref(), token, self.now, salt);
+        if let (Rules::Settled, Some(found)) = (self.rules, &found) {
+            decision = settled(decision, &found.chain, token, self.now);
         }
-        self.mutated(decision, row.as_ref(), token)
+        let old = found.map(|found| found.chain);
+        self.mutated(decision, old.as_ref(), token)
     }
 
     fn mutated(
         &self,
         decision: Decision,
-        old: Option<&RefreshRow>,
+        old: Option<&Chain>,
         presented: &RefreshToken,
     ) -> Decision {
         match (self.mutant, decision) {
-            (Some(Mutant::RandomSuccessor), Decision::Rotate { mut row, .. }) => {
+            (Some(Mutant::RandomSuccessor), Decision::Rotate { mut chain, .. }) => {
                 let token = presented.successor(0, &crate::id::random());
-                row.current = token.hash();
-                Decision::Rotate { row, token }
+                chain.current = token.hash();
+                Decision::Rotate { chain, token }
             }
             (Some(Mutant::RandomSuccessor), Decision::Repeat(_)) => {
                 Decision::Repeat(presented.successor(0, &crate::id::random()))
             }
-            (Some(Mutant::ForgetsThePrevious), Decision::Rotate { mut row, token }) => {
-                row.previous = None;
-                Decision::Rotate { row, token }
+            (Some(Mutant::ForgetsThePrevious), Decision::Rotate { mut chain, token }) => {
+                chain.previous = None;
+                Decision::Rotate { chain, token }
             }
-            (Some(Mutant::ForgetsTheSalt), Decision::Rotate { mut row, token }) => {
-                row.salt = old.map_or(row.salt, |old| old.salt);
-                Decision::Rotate { row, token }
+            (Some(Mutant::ForgetsTheSalt), Decision::Rotate { mut chain, token }) => {
+                chain.salt = old.map_or(chain.salt, |old| old.salt);
+                Decision::Rotate { chain, token }
             }
             (_, decision) => decision,
         }
@@ -443,19 +460,19 @@ impl World {
     fn write(
         &mut self,
         presented: RefreshToken,
-        row: RefreshRow,
+        chain: Chain,
         token: RefreshToken,
     ) -> Result<Option<Stage>, Broken> {
-        let at = self.at(row.session);
+        let at = self.at(presented.session());
         let stored = &self.rows[at];
-        let hit = (stored.generation + 1 == row.generation
+        let hit = (stored.kept.chain.generation + 1 == chain.generation
             || self.is(Mutant::WritesOverAnyGeneration))
             && (!stored.dead || self.is(Mutant::WritesOverTheDead))
-            && (self.epoch == row.epoch || self.is(Mutant::WritesOverANewerEpoch));
-        let generation = row.generation;
+            && (self.epoch == stored.epoch || self.is(Mutant::WritesOverANewerEpoch));
+        let generation = chain.generation;
         if hit {
-            self.truths[at].rotated(&presented, &token, &row, self.epoch)?;
-            self.rows[at] = row;
+            self.truths[at].rotated(&presented, &token, &chain, self.epoch)?;
+            self.rows[at].kept.chain = chain;
         } else if self.is(Mutant::ClearsTheLosersCookie) {
             return Ok(Some(Stage::Cleared));
         } else if self.is(Mutant::AnswersBeforeTheCommit) {
@@ -488,31 +505,38 @@ impl World {
     }
 
     fn seen(&self, session: SessionId, generation: Generation) -> Option<Stage> {
-        let row = &self.rows[self.at(session)];
-        let settled = self.now.since(row.issued_at) >= SETTLED || self.rules == Rules::Given;
+        let chain = &self.rows[self.at(session)].kept.chain;
+        let settled = self.now.since(chain.issued_at) >= SETTLED || self.rules == Rules::Given;
         let confirmed = if self.is(Mutant::ConfirmsAtOnce) {
-            row.generation == generation && row.confirmed_at.is_none()
+            chain.generation == generation && chain.confirmed_at.is_none()
         } else {
-            settled && confirms(row, generation, self.now)
+            settled && confirms(chain, generation, self.now)
         };
         confirmed.then_some(Stage::Confirms(session, generation, self.now))
     }
 
     fn confirm(&mut self, session: SessionId, generation: Generation, seen_at: Timestamp) {
         let at = self.at(session);
-        let row = &mut self.rows[at];
+        let Row { kept, dead, .. } = &mut self.rows[at];
+        let chain = &mut kept.chain;
         let same =
-            row.generation == generation || self.mutant == Some(Mutant::ConfirmsAnyGeneration);
-        if same && !row.dead && row.confirmed_at.is_none() {
-            row.confirmed_at = Some(seen_at);
-            self.truths[at].confirmed(row.generation, seen_at);
+            chain.generation == generation || self.mutant == Some(Mutant::ConfirmsAnyGeneration);
+        if same && !*dead && chain.confirmed_at.is_none() {
+            chain.confirmed_at = Some(seen_at);
+            self.truths[at].confirmed(chain.generation, seen_at);
         }
     }
 }
 
-fn settled(decision: Decision, row: &RefreshRow, token: &RefreshToken, now: Timestamp) -> Decision {
+impl Row {
+    fn session(&self) -> SessionId {
+        self.kept.live.session.id
+    }
+}
+
+fn settled(decision: Decision, chain: &Chain, token: &RefreshToken, now: Timestamp) -> Decision {
     match decision {
-        Decision::Rotate { .. } if now.since(row.issued_at) < SETTLED => {
+        Decision::Rotate { .. } if now.since(chain.issued_at) < SETTLED => {
             Decision::Repeat(token.clone())
         }
         Decision::TooEarly => Decision::Theft,

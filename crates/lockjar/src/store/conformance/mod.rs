@@ -51,7 +51,9 @@ pub async fn check(make: Make<'_>) {
     accounts::a_deleted_account_leaves_nothing(&*make().await).await;
     sessions::every_end_is_in_the_feed(&*make().await).await;
     sessions::a_sweep_takes_what_has_expired(&*make().await).await;
+    tokens::a_chain_begins_with_every_new_session(&*make().await).await;
     tokens::a_chain_moves_on_by_one_and_keeps_what_it_was_told(&*make().await).await;
+    tokens::a_chain_moves_alone(&*make().await).await;
     tokens::of_parallel_refreshes_one_is_written(make().await).await;
     tokens::a_chain_ends_with_its_session(&*make().await).await;
     tokens::a_session_that_is_kept_keeps_its_chain(&*make().await).await;

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use super::{at, epoch, user};
+use super::{at, epoch, hash, new_user, user};
 use crate::id::{SessionId, UserId};
-use crate::refresh::{Decision, RefreshRow, RefreshToken, decide};
+use crate::refresh::{Chain, Decision, RefreshToken, decide};
 use crate::session::{NewSession, Session};
-use crate::store::{Beat, By, Change, NewSignIn, Outcome, Store, StoredKey, Which};
+use crate::store::{
+    Beat, By, Change, LiveChain, NewSignIn, Outcome, PasswordChange, Store, StoredKey, Which,
+};
 
-/// A session with a chain, as a log-in opens it.
-async fn begin(store: &dyn Store, user: UserId) -> RefreshToken {
+/// A session with a chain, as a verb hands it over.
+fn new_session(user: UserId) -> (RefreshToken, NewSession) {
     let token = RefreshToken::generate(SessionId::random());
-    let epoch = epoch(store, user).await;
     let session = Session {
         id: token.session(),
         user,
@@ -21,15 +22,20 @@ async fn begin(store: &dyn Store, user: UserId) -> RefreshToken {
         remember: true,
         user_agent: None,
     };
-    let row = RefreshRow::start(&token, epoch, at(0), session.expires_at);
     let new = NewSession {
         session,
-        secret: row.family,
-        refresh: Some(row),
+        secret: token.family_hash(),
+        refresh: Some(Chain::start(&token, at(0))),
     };
+    (token, new)
+}
+
+/// The same, opened by a log-in.
+async fn begin(store: &dyn Store, user: UserId) -> RefreshToken {
+    let (token, new) = new_session(user);
     let sign_in = NewSignIn {
         new,
-        epoch,
+        epoch: epoch(store, user).await,
         replaces: None,
         per_user: 100,
     };
@@ -40,47 +46,95 @@ async fn begin(store: &dyn Store, user: UserId) -> RefreshToken {
     token
 }
 
+async fn chain(store: &dyn Store, token: &RefreshToken) -> LiveChain {
+    store.chain(token.session()).await.unwrap().unwrap()
+}
+
 /// What a refresh of `token` would write, and the token after it.
-async fn next(store: &dyn Store, token: &RefreshToken, seconds: i64) -> (RefreshRow, RefreshToken) {
-    let chain = store.chain(token.session()).await.unwrap().unwrap();
-    let salt = crate::id::random();
-    match decide(Some(&chain.row), token, chain.live.epoch, at(seconds), salt) {
-        Decision::Rotate { row, token } => (*row, token),
+async fn next(store: &dyn Store, token: &RefreshToken, seconds: i64) -> (Chain, RefreshToken) {
+    let found = chain(store, token).await;
+    match decide(Some(&found), token, at(seconds), crate::id::random()) {
+        Decision::Rotate { chain, token } => (chain, token),
         other => panic!("{other:?}"),
     }
+}
+
+async fn advance(store: &dyn Store, token: &RefreshToken, next: &Chain) -> bool {
+    store.advance(token.session(), next).await.unwrap()
+}
+
+pub(super) async fn a_chain_begins_with_every_new_session(store: &dyn Store) {
+    let alice = new_user("alice");
+    let (at_sign_up, first) = new_session(alice.id);
+    assert!(store.create(&alice, Some(&first)).await.unwrap());
+    let at_log_in = begin(store, alice.id).await;
+    for token in [&at_sign_up, &at_log_in] {
+        let (second, _) = next(store, token, 1).await;
+        assert!(advance(store, token, &second).await);
+    }
+    let (token, session) = new_session(alice.id);
+    let change = PasswordChange {
+        user: alice.id,
+        by: By::Session(at_log_in.session()),
+        epoch: Some(0),
+        hash: hash("second"),
+        session: Some(session),
+        now: at(2),
+    };
+    assert!(matches!(
+        store.set_password(&change).await.unwrap(),
+        Outcome::Done(_)
+    ));
+    for old in [at_sign_up, at_log_in] {
+        assert!(store.chain(old.session()).await.unwrap().is_none());
+    }
+    let begun = chain(store, &token).await;
+    assert_eq!((begun.live.epoch, begun.chain.generation), (1, 0));
+    let (second, _) = next(store, &token, 3).await;
+    assert!(
+        advance(store, &token, &second).await,
+        "the epoch that a chain lives under is the one that its session was opened under"
+    );
 }
 
 pub(super) async fn a_chain_moves_on_by_one_and_keeps_what_it_was_told(store: &dyn Store) {
     let user = user(store, "alice").await;
     let token = begin(store, user).await;
-    let (row, second) = next(store, &token, 10).await;
-    assert!(store.advance(&row).await.unwrap());
+    let (moved, second) = next(store, &token, 10).await;
+    assert!(advance(store, &token, &moved).await);
     assert!(
-        !store.advance(&row).await.unwrap(),
+        !advance(store, &token, &moved).await,
         "no generation is written twice"
     );
-    let chain = store.chain(token.session()).await.unwrap().unwrap();
-    assert_eq!((chain.row.generation, chain.row.issued_at), (1, at(10)));
-    assert!(
-        chain.row.current.equals(&second.hash()) && chain.row.family.equals(&token.family_hash())
-    );
-    assert!(chain.row.previous.unwrap().equals(&token.hash()));
-    assert_eq!((chain.row.salt, chain.row.confirmed_at), (row.salt, None));
-    assert_eq!((chain.live.user.id, chain.row.expires_at), (user, at(1000)));
+    let LiveChain { live, chain } = chain(store, &token).await;
+    assert_eq!((chain.generation, chain.issued_at), (1, at(10)));
+    assert!(chain.current.equals(&second.hash()) && live.secret.equals(&token.family_hash()));
+    assert!(chain.previous.unwrap().equals(&token.hash()));
+    assert_eq!((chain.salt, chain.confirmed_at), (moved.salt, None));
+    assert_eq!((live.user.id, live.session.expires_at), (user, at(1000)));
+}
+
+pub(super) async fn a_chain_moves_alone(store: &dyn Store) {
+    let user = user(store, "alice").await;
+    let (token, other) = (begin(store, user).await, begin(store, user).await);
+    let (moved, _) = next(store, &token, 10).await;
+    assert!(advance(store, &token, &moved).await);
+    let other = chain(store, &other).await.chain;
+    assert_eq!((other.generation, other.issued_at), (0, at(0)));
 }
 
 pub(super) async fn of_parallel_refreshes_one_is_written(store: Arc<dyn Store>) {
     let user = user(&*store, "alice").await;
     let token = begin(&*store, user).await;
-    let mut rows = Vec::new();
+    let mut chains = Vec::new();
     for _ in 0..20 {
-        rows.push(next(&*store, &token, 10).await.0);
+        chains.push(next(&*store, &token, 10).await.0);
     }
-    let write = |row| {
-        let store = Arc::clone(&store);
-        tokio::spawn(async move { store.advance(&row).await.unwrap() })
+    let write = |next| {
+        let (store, token) = (Arc::clone(&store), token.clone());
+        tokio::spawn(async move { advance(&*store, &token, &next).await })
     };
-    let writes: Vec<_> = rows.into_iter().map(write).collect();
+    let writes: Vec<_> = chains.into_iter().map(write).collect();
     let mut written = 0;
     for write in writes {
         written += usize::from(write.await.unwrap());
@@ -96,19 +150,19 @@ pub(super) async fn a_chain_ends_with_its_session(store: &dyn Store) {
             Which::One(_) => Which::One(token.session()),
             other => other,
         };
-        let (row, _) = next(store, &token, 10).await;
+        let (moved, _) = next(store, &token, 10).await;
         store.end(user, which, By::Operator, at(11)).await.unwrap();
         assert!(
-            !store.advance(&row).await.unwrap(),
+            !advance(store, &token, &moved).await,
             "{which:?}: a refresh in flight is too late"
         );
         assert!(store.chain(token.session()).await.unwrap().is_none());
     }
     let token = begin(store, user).await;
-    let (row, _) = next(store, &token, 10).await;
+    let (moved, _) = next(store, &token, 10).await;
     store.set_disabled(user, true, at(11)).await.unwrap();
     assert!(
-        !store.advance(&row).await.unwrap(),
+        !advance(store, &token, &moved).await,
         "so it is when the account is disabled"
     );
 }
@@ -121,24 +175,24 @@ pub(super) async fn a_session_that_is_kept_keeps_its_chain(store: &dyn Store) {
         .end(user, kept, By::Session(token.session()), at(5))
         .await
         .unwrap();
-    let (row, _) = next(store, &token, 10).await;
-    assert!(store.advance(&row).await.unwrap());
+    let (moved, _) = next(store, &token, 10).await;
+    assert!(advance(store, &token, &moved).await);
 }
 
 pub(super) async fn a_generation_is_confirmed_once_and_only_while_it_is_current(store: &dyn Store) {
     let user = user(store, "alice").await;
     let token = begin(store, user).await;
     let confirmed = async || {
-        let chain = store.chain(token.session()).await.unwrap().unwrap();
-        chain.row.confirmed_at
+        let found = chain(store, &token).await;
+        found.chain.confirmed_at
     };
     store.confirm(token.session(), 1, at(40)).await.unwrap();
     assert_eq!(confirmed().await, None, "there is no such generation yet");
     store.confirm(token.session(), 0, at(40)).await.unwrap();
     store.confirm(token.session(), 0, at(50)).await.unwrap();
     assert_eq!(confirmed().await, Some(at(40)));
-    let (row, _) = next(store, &token, 60).await;
-    assert!(store.advance(&row).await.unwrap());
+    let (moved, _) = next(store, &token, 60).await;
+    assert!(advance(store, &token, &moved).await);
     assert_eq!(confirmed().await, None, "the next one has not arrived");
     store.confirm(SessionId::random(), 0, at(60)).await.unwrap();
 }

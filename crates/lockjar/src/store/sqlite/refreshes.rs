@@ -7,8 +7,8 @@ use super::rows::{LiveRow, bytes};
 use super::{Context, SqliteStore};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::refresh::{Generation, RefreshRow};
-use crate::store::{Chain, Refreshes, Result};
+use crate::refresh::{Chain, Generation};
+use crate::store::{LiveChain, Refreshes, Result};
 use crate::token::HashedSecret;
 
 #[derive(FromRow)]
@@ -24,25 +24,18 @@ struct ChainRow {
 }
 
 impl ChainRow {
-    fn chain(self) -> Result<Chain> {
-        let live = self.live.live()?;
+    fn live_chain(self) -> Result<LiveChain> {
         let previous = self.previous.as_deref().map(bytes).transpose()?;
-        Ok(Chain {
-            row: RefreshRow {
-                session: live.session.id,
-                family: live.secret,
+        Ok(LiveChain {
+            live: self.live.live()?,
+            chain: Chain {
                 generation: self.generation,
                 current: HashedSecret::from_bytes(bytes(&self.current)?),
                 previous: previous.map(HashedSecret::from_bytes),
                 salt: bytes(&self.salt)?,
                 issued_at: Timestamp::from_millis(self.issued_at),
                 confirmed_at: self.confirmed_at.map(Timestamp::from_millis),
-                epoch: live.epoch,
-                expires_at: live.session.expires_at,
-                // What has ended is not there.
-                dead: false,
             },
-            live,
         })
     }
 }
@@ -50,13 +43,14 @@ impl ChainRow {
 /// Begins a chain with its session.
 pub(super) async fn insert_chain(
     tx: &mut Transaction<'_, Sqlite>,
-    chain: &RefreshRow,
+    session: SessionId,
+    chain: &Chain,
 ) -> Result<()> {
     sqlx::query(
         "INSERT INTO refreshes (session_id, generation, current, previous, salt, issued_at, confirmed_at)
          VALUES (?, ?, ?, ?, ?, ?, ?)",
     )
-    .bind(chain.session.as_bytes().as_slice())
+    .bind(session.as_bytes().as_slice())
     .bind(chain.generation)
     .bind(chain.current.as_bytes().as_slice())
     .bind(chain.previous.as_ref().map(|hash| hash.as_bytes().as_slice()))
@@ -71,7 +65,7 @@ pub(super) async fn insert_chain(
 
 #[async_trait]
 impl Refreshes for SqliteStore {
-    async fn chain(&self, session: SessionId) -> Result<Option<Chain>> {
+    async fn chain(&self, session: SessionId) -> Result<Option<LiveChain>> {
         let row: Option<ChainRow> = sqlx::query_as(
             "SELECT s.id, s.user_id, s.secret_hash, s.created_at, s.last_seen_at, s.expires_at, s.remember,
                     s.user_agent, u.username, u.email, u.password_hash, u.epoch AS user_epoch,
@@ -85,10 +79,10 @@ impl Refreshes for SqliteStore {
         .fetch_optional(self.reader()?)
         .await
         .context("reading a refresh chain")?;
-        row.map(ChainRow::chain).transpose()
+        row.map(ChainRow::live_chain).transpose()
     }
 
-    async fn advance(&self, next: &RefreshRow) -> Result<bool> {
+    async fn advance(&self, session: SessionId, next: &Chain) -> Result<bool> {
         let mut tx = self.begin("moving a refresh chain on").await?;
         let moved = sqlx::query(
             "UPDATE refreshes
@@ -97,7 +91,7 @@ impl Refreshes for SqliteStore {
                  (SELECT 1 FROM sessions s JOIN users u ON u.id = s.user_id AND u.epoch = s.epoch
                   WHERE s.id = ?1 AND u.disabled_at IS NULL)",
         )
-        .bind(next.session.as_bytes().as_slice())
+        .bind(session.as_bytes().as_slice())
         .bind(next.generation)
         .bind(next.current.as_bytes().as_slice())
         .bind(next.previous.as_ref().map(|hash| hash.as_bytes().as_slice()))

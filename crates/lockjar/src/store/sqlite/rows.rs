@@ -137,7 +137,7 @@ pub(super) async fn insert_session(
     .await
     .context("writing a session")?;
     match &new.refresh {
-        Some(chain) => insert_chain(tx, chain).await,
+        Some(chain) => insert_chain(tx, session.id, chain).await,
         None => Ok(()),
     }
 }

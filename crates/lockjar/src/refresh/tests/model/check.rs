@@ -33,12 +33,12 @@ pub(super) struct Truth {
 }
 
 impl Truth {
-    pub(super) fn start(row: &RefreshRow, token: &RefreshToken) -> Self {
+    pub(super) fn start(row: &Row, token: &RefreshToken) -> Self {
         Self {
             tokens: vec![(token.hash(), None)],
-            issued_at: row.issued_at,
+            issued_at: row.kept.chain.issued_at,
             epoch: row.epoch,
-            expires_at: row.expires_at,
+            expires_at: row.kept.live.session.expires_at,
             ended: false,
         }
     }
@@ -68,7 +68,7 @@ impl Truth {
         &mut self,
         token: &RefreshToken,
         next: &RefreshToken,
-        row: &RefreshRow,
+        chain: &Chain,
         epoch: Epoch,
     ) -> Result<(), Broken> {
         if self.ended || self.epoch != epoch {
@@ -78,7 +78,7 @@ impl Truth {
             return Err(Broken::AnotherSuccessor);
         }
         self.tokens.push((next.hash(), None));
-        self.issued_at = row.issued_at;
+        self.issued_at = chain.issued_at;
         Ok(())
     }
 

@@ -187,12 +187,12 @@ fn a_copy_that_rotates_every_20_seconds_is_not_found_out_unless_rules_are_settle
     events.push(Event::RefreshAtOnce(Who::Owner));
     assert_eq!(lives(Rules::Given, &events), Err(Broken::CopyNotFound));
     assert_eq!(lives(Rules::Settled, &events), Ok(()));
-    let (mut row, first) = log_in();
+    let (mut found, first) = log_in();
     let mut current = first.clone();
     for seconds in (0..86_400).step_by(20) {
-        (row, current) = rotated(&row, &current, at(seconds));
-        if row.generation > 1 {
-            let owner = ask(&row, &first, at(seconds + 19));
+        (found, current) = rotated(&found, &current, at(seconds));
+        if found.chain.generation > 1 {
+            let owner = ask(&found, &first, at(seconds + 19));
             assert!(matches!(owner, Decision::TooEarly));
         }
     }
