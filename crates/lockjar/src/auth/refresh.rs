@@ -13,7 +13,7 @@ use crate::cookie::Lifetime;
 use crate::current::CurrentUser;
 use crate::error::{Error, StoreError};
 use crate::id::{SessionId, random};
-use crate::refresh::{CONFIRM_AFTER, Decision, Generation, RefreshToken, decide};
+use crate::refresh::{Decision, Generation, RefreshToken, confirms, decide};
 use crate::session::Session;
 use crate::store::{By, LiveChain, LiveSession, Which};
 
@@ -142,9 +142,7 @@ impl Auth {
 
     /// An access token that arrives some time after it was made shows that its refresh token has arrived too.
     pub(super) fn confirm(&self, token: &Verified, now: Timestamp) {
-        if now >= token.issued_at.after(CONFIRM_AFTER)
-            && !token.confirming.swap(true, Ordering::Relaxed)
-        {
+        if confirms(token.issued_at, now) && !token.confirming.swap(true, Ordering::Relaxed) {
             self.inner
                 .confirmations
                 .note(token.session, token.generation, now);

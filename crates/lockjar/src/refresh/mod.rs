@@ -11,8 +11,8 @@
 //!    [`Repeat`](Decision::Repeat), the same successor once more. Nothing is written.
 //! 4. Another token of this family: within [`GRACE`] of the last rotation it is [`TooEarly`](Decision::TooEarly) to tell;
 //!    later somebody has a copy: [`Theft`](Decision::Theft).
-//! 5. An access token of the current generation, seen [`CONFIRM_AFTER`] after the rotation or later, shows that the answer
-//!    arrived, and [`confirms`] it.
+//! 5. An access token of the current generation, which was made at the rotation or later, shows that the answer arrived once
+//!    it is seen [`CONFIRM_AFTER`] after that: it [`confirms`] its generation.
 //!
 //! # What it promises
 //! Each refresh of one token has the same successor. An answer that got lost is recovered however late. A copy is found
@@ -44,6 +44,9 @@ pub const GRACE: Duration = Duration::from_secs(30);
 /// An access token confirms its generation if it is seen this long after the rotation, or later: 35 seconds. Longer than
 /// [`GRACE`], so that what was on its way at the rotation, an answer and a request after it, has arrived or is lost.
 pub const CONFIRM_AFTER: Duration = Duration::from_secs(35);
+
+/// What an access token's `iat` may lack of when it was made, since it is rounded down.
+const ROUNDED_OFF: Duration = Duration::from_secs(1);
 
 /// How many times a session's refresh token was replaced: the `gen` of its access tokens. A log-in is generation 0.
 pub type Generation = i64;
@@ -172,14 +175,12 @@ fn accepts(live: &LiveSession, token: &RefreshToken, now: Timestamp) -> bool {
         && now < live.session.expires_at
 }
 
-/// Whether an access token of `generation_seen`, used at `now`, shows that the chain's current token has arrived. The chain
-/// may come from a cache: `confirmed_at` is to be written *only while* the stored generation is `generation_seen` and has no
-/// `confirmed_at`. A confirmation that gets lost only delays the discovery of a copy.
+/// Whether an access token whose `iat` is `minted_at`, in whole seconds, shows at `now` that the refresh token of its
+/// generation has arrived. Never too early, which would call an owner a thief; a second too late finds a thief a second
+/// later. `confirmed_at` is then to be written *only while* that generation is the stored one and not yet confirmed.
 #[must_use]
-pub fn confirms(chain: &Chain, generation_seen: Generation, now: Timestamp) -> bool {
-    chain.generation == generation_seen
-        && chain.confirmed_at.is_none()
-        && now.since(chain.issued_at) >= CONFIRM_AFTER
+pub fn confirms(minted_at: Timestamp, now: Timestamp) -> bool {
+    now.since(minted_at) >= CONFIRM_AFTER + ROUNDED_OFF
 }
 
 #[cfg(test)]

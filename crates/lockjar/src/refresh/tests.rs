@@ -14,6 +14,11 @@ fn at(seconds: u64) -> Timestamp {
     START.after(Duration::from_secs(seconds))
 }
 
+/// What an access token says that was made at `time`.
+fn in_whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_millis(time.as_millis().div_euclid(1000) * 1000)
+}
+
 /// What a store has of a log-in with `token` at `now`.
 fn started(token: &RefreshToken, now: Timestamp) -> LiveChain {
     let user = User {
@@ -165,23 +170,19 @@ fn a_clock_that_went_back_steals_nothing() {
     let (found, successor) = rotated(&found, &token, at(100));
     let (found, _) = rotated(&found, &successor, at(101));
     assert!(matches!(ask(&found, &token, at(0)), Decision::TooEarly));
-    assert!(!confirms(&found.chain, 2, at(0)));
+    assert!(!confirms(at(101), at(0)));
 }
 
 #[test]
-fn an_access_token_of_the_current_generation_confirms_once_it_is_old_enough() {
-    let (found, token) = log_in();
-    let (found, _) = rotated(&found, &token, at(100));
-    let just_before = at(135).before(Duration::from_millis(1));
-    assert!(!confirms(&found.chain, 1, just_before));
-    assert!(confirms(&found.chain, 1, at(135)));
-    assert!(
-        !confirms(&found.chain, 0, at(135)),
-        "of the generation before"
-    );
-    assert!(!confirms(&found.chain, 2, at(135)), "of no generation yet");
-    let confirmed = confirmed(&found, at(140)).chain;
-    assert!(!confirms(&confirmed, 1, at(150)), "again");
+fn an_access_token_confirms_its_generation_after_35_seconds_and_never_before() {
+    for millis in [0, 1, 500, 999] {
+        let made = at(100).after(Duration::from_millis(millis));
+        let minted_at = in_whole_seconds(made);
+        let early = made.after(CONFIRM_AFTER).before(Duration::from_millis(1));
+        assert!(!confirms(minted_at, early), "{millis}");
+        let rounded_up = made.after(CONFIRM_AFTER + ROUNDED_OFF);
+        assert!(confirms(minted_at, rounded_up), "{millis}");
+    }
 }
 
 #[test]

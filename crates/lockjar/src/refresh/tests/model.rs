@@ -86,6 +86,7 @@ pub(super) enum Who {
 struct Cookies {
     refresh: RefreshToken,
     generation: Generation,
+    /// What the access token says of it.
     minted_at: Timestamp,
 }
 
@@ -110,7 +111,7 @@ enum Stage {
     Kills(SessionId),
     Answered(Option<Cookies>),
     Cleared,
-    Uses(SessionId, Generation),
+    Uses(SessionId, Generation, Timestamp),
     Confirms(SessionId, Generation, Timestamp),
 }
 
@@ -275,7 +276,7 @@ impl World {
         Cookies {
             refresh,
             generation,
-            minted_at: self.now,
+            minted_at: in_whole_seconds(self.now),
         }
     }
 
@@ -314,7 +315,7 @@ impl World {
         let now = self.now;
         let Some(jar) = self.jar(who) else { return };
         if now.since(jar.minted_at) < ACCESS {
-            let stage = Stage::Uses(jar.refresh.session(), jar.generation);
+            let stage = Stage::Uses(jar.refresh.session(), jar.generation, jar.minted_at);
             self.send(who, stage);
         }
     }
@@ -351,7 +352,9 @@ impl World {
                 self.clear(who)?;
                 None
             }
-            Stage::Uses(session, generation) => self.seen(session, generation),
+            Stage::Uses(session, generation, minted_at) => {
+                self.seen(session, generation, minted_at)
+            }
             Stage::Confirms(session, generation, seen_at) => {
                 self.confirm(session, generation, seen_at);
                 None
@@ -504,15 +507,18 @@ impl World {
         Ok(())
     }
 
-    fn seen(&self, session: SessionId, generation: Generation) -> Option<Stage> {
-        let chain = &self.rows[self.at(session)].kept.chain;
-        let settled = self.now.since(chain.issued_at) >= SETTLED || self.rules == Rules::Given;
-        let confirmed = if self.is(Mutant::ConfirmsAtOnce) {
-            chain.generation == generation && chain.confirmed_at.is_none()
-        } else {
-            settled && confirms(chain, generation, self.now)
+    fn seen(
+        &self,
+        session: SessionId,
+        generation: Generation,
+        minted_at: Timestamp,
+    ) -> Option<Stage> {
+        let confirms = match self.rules {
+            _ if self.is(Mutant::ConfirmsAtOnce) => true,
+            Rules::Given => confirms(minted_at, self.now),
+            Rules::Settled => self.now.since(minted_at) >= SETTLED,
         };
-        confirmed.then_some(Stage::Confirms(session, generation, self.now))
+        confirms.then_some(Stage::Confirms(session, generation, self.now))
     }
 
     fn confirm(&mut self, session: SessionId, generation: Generation, seen_at: Timestamp) {
