@@ -6,9 +6,8 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::jwt::{Jwt, JwtSettings};
-use super::keeper::{self, Touches, Trust};
+use super::keeper::{self, Noted, Trust};
 use super::keys;
-use super::refresh::Confirmations;
 use super::{Auth, Inner, SessionCache};
 use crate::clock::{Clock, SystemClock};
 use crate::cookie::{CookiePolicy, CookieSettings};
@@ -214,9 +213,9 @@ impl Builder {
         };
         let inner = Inner {
             jwt,
-            confirmations: Confirmations::default(),
+            confirmations: Noted::default(),
             trust: Trust::new(self.staleness, began),
-            touches: Touches::default(),
+            touches: Noted::default(),
             cache: SessionCache::new(self.cache_capacity),
             reads: Semaphore::new(READS),
             hashing: HashPool::start().map_err(OpenError::Threads)?,

@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::{Auth, Inner};
-use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::id::SessionId;
 use crate::store::{Change, Cursor};
@@ -74,19 +73,18 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Last uses that are not yet written down.
+/// What was seen of sessions and is not yet written down: of each the greatest, so that nothing older displaces it.
 #[derive(Default)]
-pub(super) struct Touches(Mutex<HashMap<SessionId, Timestamp>>);
+pub(super) struct Noted<T>(Mutex<HashMap<SessionId, T>>);
 
-impl Touches {
-    pub(super) fn note(&self, session: SessionId, at: Timestamp) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(session, at);
+impl<T: Copy + Ord> Noted<T> {
+    pub(super) fn note(&self, session: SessionId, seen: T) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let greatest = noted.entry(session).or_insert(seen);
+        *greatest = seen.max(*greatest);
     }
 
-    fn take(&self) -> Vec<(SessionId, Timestamp)> {
+    pub(super) fn take(&self) -> Vec<(SessionId, T)> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
             .into_iter()
             .collect()
@@ -203,5 +201,23 @@ impl Auth {
         if deleted > 0 {
             tracing::info!(sessions = deleted, "expired sessions were deleted");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+
+    /// Two tabs come back at once, one of them with the access token of the generation before.
+    #[test]
+    fn an_older_generation_does_not_displace_a_confirmation() {
+        let (noted, session) = (Noted::default(), SessionId::random());
+        let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
+        noted.note(session, (1, at(40)));
+        noted.note(session, (2, at(80)));
+        noted.note(session, (1, at(81)));
+        assert_eq!(noted.take(), [(session, (2, at(80)))]);
+        assert_eq!(noted.take(), []);
     }
 }

@@ -33,20 +33,19 @@ use http::{HeaderMap, HeaderValue};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::cookie::{CookiePolicy, Presented};
 use crate::csrf::{CsrfPolicy, CsrfToken};
 use crate::error::{Error, StoreError};
 use crate::origin::PublicUrl;
 use crate::password::{Argon2Params, HashPool, PasswordPolicy};
-use crate::refresh::RefreshToken;
+use crate::refresh::{Generation, RefreshToken};
 use crate::session::SessionLimits;
 use crate::store::{Change, Outcome, Store};
 use crate::token::{PlainToken, PresentedSession};
 use cache::SessionCache;
 use jwt::Jwt;
-use keeper::{Touches, Trust};
-use refresh::Confirmations;
+use keeper::{Noted, Trust};
 
 /// Which tokens browsers are given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,7 +70,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     cache: SessionCache,
     trust: Trust,
-    touches: Touches,
+    /// Last uses.
+    touches: Noted<Timestamp>,
     /// Reads of the store that may go on at once, so that a herd of unknown cookies cannot take it over.
     reads: Semaphore,
     hashing: HashPool,
@@ -81,7 +81,8 @@ struct Inner {
     cookie: CookiePolicy,
     /// None with the session strategy.
     jwt: Option<Jwt>,
-    confirmations: Confirmations,
+    /// Generations of refresh tokens that have arrived, and when that was seen.
+    confirmations: Noted<(Generation, Timestamp)>,
     csrf: CsrfPolicy,
     public: PublicUrl,
     service: String,

@@ -1,9 +1,8 @@
 //! A new pair of tokens for a refresh token, once or many times the same. The rules are in [`crate::refresh`]; here are
 //! the store, the clock and the answer.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use super::cache::Cached;
 use super::jwt::{Jwt, Verified};
@@ -19,21 +18,6 @@ use crate::store::{By, LiveChain, LiveSession, Which};
 
 /// Others may move the chain on while we decide; each time we look again.
 const TRIES: usize = 5;
-
-/// Generations whose token has arrived, not yet written down. Losing one only delays the finding of a theft.
-#[derive(Default)]
-pub(super) struct Confirmations(Mutex<HashMap<SessionId, (Generation, Timestamp)>>);
-
-impl Confirmations {
-    fn note(&self, session: SessionId, generation: Generation, at: Timestamp) {
-        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        noted.insert(session, (generation, at));
-    }
-
-    fn take(&self) -> HashMap<SessionId, (Generation, Timestamp)> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
 
 impl Auth {
     /// A new access token and the refresh token's successor, for the bytes of the refresh cookie's value. Asked again with
@@ -143,12 +127,12 @@ impl Auth {
     /// An access token that arrives some time after it was made shows that its refresh token has arrived too.
     pub(super) fn confirm(&self, token: &Verified, now: Timestamp) {
         if confirms(token.issued_at, now) && !token.confirming.swap(true, Ordering::Relaxed) {
-            self.inner
-                .confirmations
-                .note(token.session, token.generation, now);
+            let confirmed = (token.generation, now);
+            self.inner.confirmations.note(token.session, confirmed);
         }
     }
 
+    /// Writes confirmations down. Losing one only delays the finding of a theft.
     pub(super) async fn flush_confirmations(&self) {
         for (session, (generation, at)) in self.inner.confirmations.take() {
             if let Err(error) = self.inner.store.confirm(session, generation, at).await {
