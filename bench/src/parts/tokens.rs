@@ -211,7 +211,7 @@ fn claims(now: Timestamp) -> Claims {
         sub: UserId::random(),
         client_id: URL.to_owned(),
         sid: SessionId::random(),
-        generation: 0,
+        generation: Some(0),
         jti: TokenId::random(),
         iat: now,
         exp: now.after(KeyPolicy::default().token_lifetime),

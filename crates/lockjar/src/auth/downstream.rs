@@ -1,11 +1,10 @@
 //! What services beside us ask for: a token of their own for a session, and whether a token is still good.
 
-use super::jwt::Jwt;
+use super::jwt::{For, Jwt};
 use super::{AccessToken, Auth};
 use crate::current::CurrentUser;
 use crate::error::{Error, Problem, StoreError};
 use crate::jwt::Claims;
-use crate::refresh::Generation;
 
 /// What is known of a token that is good now ([RFC 7662](https://www.rfc-editor.org/rfc/rfc7662), 2.2).
 #[derive(Clone, Debug)]
@@ -32,12 +31,11 @@ impl Auth {
                 "No tokens are made for that audience: ask the operator to allow it.",
             )]));
         }
-        // It belongs to no refresh token, so it names no generation that was ever issued.
-        let (now, generation) = (self.inner.clock.now(), Generation::MAX);
+        let now = self.inner.clock.now();
         // How long its session still lives is not asked: whoever must know asks `introspect`.
         let until = now.after(jwt.settings.keys.token_lifetime);
         let whose = (user.id, user.session());
-        let token = jwt.sign(whose, generation, Some(audience), until, now);
+        let token = jwt.sign(whose, For::Service(audience), until, now);
         token.map_err(|error| StoreError::new("signing an access token", error).into())
     }
 

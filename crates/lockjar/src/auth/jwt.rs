@@ -129,6 +129,15 @@ impl fmt::Debug for AccessToken {
     }
 }
 
+/// Whom a token is made for.
+#[derive(Clone, Copy)]
+pub(super) enum For<'a> {
+    /// Ourselves, with the generation of the session's refresh token.
+    Us(Generation),
+    /// A service. Such a token belongs to no refresh token, so it can confirm none.
+    Service(&'a str),
+}
+
 /// A token that was verified: what a request needs to know of it.
 pub(super) struct Verified {
     pub(super) session: SessionId,
@@ -253,8 +262,8 @@ impl Jwt {
         let claims = ring.keys.verify(token, &self.own, now)?;
         let verified = Arc::new(Verified {
             session: claims.sid,
-            // No chain of ours has a generation that does not fit.
-            generation: Generation::try_from(claims.generation).unwrap_or(-1),
+            // Without one it was made for a service, even if that goes by our name.
+            generation: claims.generation.ok_or(Invalid::Claim("gen"))?,
             issued_at: claims.iat,
             expires_at: claims.exp,
             ring: ring.version,
@@ -274,12 +283,11 @@ impl Jwt {
         self.current().keys.verify(token, &expected, now)
     }
 
-    /// A token of a session, for ourselves or for another audience, which does not outlive `until`.
+    /// A token of a session, which does not outlive `until`.
     pub(super) fn sign(
         &self,
         (user, session): (UserId, SessionId),
-        generation: Generation,
-        audience: Option<&str>,
+        whom: For<'_>,
         until: Timestamp,
         now: Timestamp,
     ) -> Result<AccessToken, SignError> {
@@ -287,13 +295,17 @@ impl Jwt {
         // On the wire are whole seconds, rounded down: with less than one left the token would never be good.
         let left = until.since(now).max(Duration::from_secs(1));
         let lifetime = self.settings.keys.token_lifetime.min(left);
+        let (audience, generation) = match whom {
+            For::Us(generation) => (self.issuer.as_str(), Some(generation)),
+            For::Service(name) => (name, None),
+        };
         let claims = Claims {
             iss: self.issuer.clone(),
-            aud: vec![audience.unwrap_or(&self.issuer).to_owned()],
+            aud: vec![audience.to_owned()],
             sub: user,
             client_id: self.issuer.clone(),
             sid: session,
-            generation: generation.unsigned_abs(),
+            generation,
             jti: TokenId::random(),
             iat: now,
             exp: now.after(lifetime),

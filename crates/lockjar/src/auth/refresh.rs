@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::cache::Cached;
-use super::jwt::{Jwt, Verified};
+use super::jwt::{For, Jwt, Verified};
 use super::{AccessToken, Auth, SignedIn, Tokens};
 use crate::clock::Timestamp;
 use crate::cookie::Lifetime;
@@ -107,7 +107,7 @@ impl Auth {
         now: Timestamp,
     ) -> Result<AccessToken, Error> {
         let whose = (session.user, session.id);
-        jwt.sign(whose, generation, None, session.expires_at, now)
+        jwt.sign(whose, For::Us(generation), session.expires_at, now)
             .map_err(|error| StoreError::new("signing an access token", error).into())
     }
 

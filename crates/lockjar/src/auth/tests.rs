@@ -1140,6 +1140,23 @@ async fn keys_are_rotated_when_they_are_due_and_deleted_when_they_are_done() {
     );
 }
 
+/// The attack: `/token` is allowed to name us, and what it hands out is put into the cookie.
+#[tokio::test]
+async fn a_token_without_a_generation_is_no_access_token() {
+    let us = "http://localhost:8000";
+    let settings = JwtSettings {
+        audiences: vec![us.to_owned()],
+        ..JwtSettings::new(crate::jwt::MasterKey::from_bytes([7; 32]))
+    };
+    let fixture = Fixture::with(|builder| builder.jwt(settings)).await;
+    let alice = fixture.alice().await;
+    let minted = fixture.auth.token_for(&alice.user, us).unwrap();
+    let known = fixture.auth.introspect(minted.reveal()).await.unwrap();
+    assert_eq!(known.unwrap().claims.aud, [us]);
+    let refused = fixture.auth.authenticate(minted.reveal()).await;
+    assert!(matches!(refused, Err(Error::NotAuthenticated)));
+}
+
 /// Two processes that start on an empty store at once must not sign with keys that the other does not know.
 #[tokio::test(flavor = "multi_thread")]
 async fn those_who_start_at_once_agree_on_one_key() {

@@ -9,6 +9,7 @@ use super::invalid::{Invalid, Part};
 use super::object::Object;
 use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId, UserId};
+use crate::refresh::Generation;
 
 /// How far `iat` and `nbf` may lie ahead, since the clocks of two of our machines differ. `exp` is given nothing.
 pub const LEEWAY: Duration = Duration::from_secs(5);
@@ -26,8 +27,9 @@ pub struct Claims {
     pub client_id: String,
     /// The session that it belongs to and ends with (`sid`).
     pub sid: SessionId,
-    /// How often that session's refresh token had been replaced (`gen`).
-    pub generation: u64,
+    /// How often that session's refresh token had been replaced (`gen`): our own access tokens have it. A token for another
+    /// service belongs to no refresh token.
+    pub generation: Option<Generation>,
     /// Its own name (`jti`).
     pub jti: TokenId,
     /// When it was made, in whole seconds on the wire: rounded down (`iat`).
@@ -55,8 +57,8 @@ struct Wire<'a> {
     sub: String,
     client_id: &'a str,
     sid: String,
-    #[serde(rename = "gen")]
-    generation: u64,
+    #[serde(rename = "gen", skip_serializing_if = "Option::is_none")]
+    generation: Option<Generation>,
     jti: String,
     iat: u64,
     exp: u64,
@@ -105,8 +107,7 @@ impl Claims {
             sub: parsed(&object, "sub")?,
             client_id: text(&object, "client_id")?.to_owned(),
             sid: parsed(&object, "sid")?,
-            generation: (object.value("gen").and_then(Value::as_u64))
-                .ok_or(Invalid::Claim("gen"))?,
+            generation: generation(&object)?,
             jti: parsed(&object, "jti")?,
             roles: object
                 .value("roles")
@@ -151,6 +152,15 @@ fn expiry(object: &Object, now: Timestamp) -> Result<Timestamp, Invalid> {
     } else {
         Err(Invalid::Expired)
     }
+}
+
+/// A whole number that is not negative, where the claim is there.
+fn generation(object: &Object) -> Result<Option<Generation>, Invalid> {
+    let Some(value) = object.value("gen") else {
+        return Ok(None);
+    };
+    let known = value.as_i64().filter(|generation| *generation >= 0);
+    known.map(Some).ok_or(Invalid::Claim("gen"))
 }
 
 /// A time that must not lie ahead, where the claim is there.

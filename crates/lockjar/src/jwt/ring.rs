@@ -362,7 +362,7 @@ mod tests {
             sub: UserId::random(),
             client_id: "c".to_owned(),
             sid: SessionId::random(),
-            generation: 0,
+            generation: Some(0),
             jti: TokenId::random(),
             iat: now,
             exp: now.after(ring.policy.token_lifetime),

@@ -578,6 +578,8 @@ async fn a_token_for_another_service_is_not_the_cookies_and_opens_nothing_here()
     );
     assert_eq!(claims(token)["aud"], REPORTS);
     assert_eq!(claims(token)["sid"], claims(jar.access())["sid"]);
+    assert_eq!(claims(jar.access())["gen"], 0);
+    assert!(claims(token).get("gen").is_none());
     assert!(!answer.text.contains(jar.access()) && !answer.text.contains(jar.refresh()));
     assert!(!site.is_in(&format!("access_token={token}")).await);
     for (audience, cookie, status) in [
