@@ -72,17 +72,24 @@ impl Introspector<'_> {
         token: impl AsRef<[u8]>,
     ) -> Result<Option<Introspection>, Error> {
         let (auth, jwt, now) = (self.auth, self.jwt, self.auth.inner.clock.now());
-        let verified = auth
-            .by_keys(jwt, || jwt.verify_any(token.as_ref(), now))
-            .await?;
+        let token = token.as_ref();
+        let verified = auth.by_keys(jwt, || jwt.verify_any(token, now)).await?;
         let Ok(claims) = verified else {
             return Ok(None);
         };
+        // An access token that a service was shown has arrived as well as one that we were shown. Those that we know are
+        // kept, so that each is noted once, however often it is asked about.
+        let ours = claims.generation.and_then(|_| jwt.verify(token, now).ok());
         match auth.of_session(claims.sid).await {
-            Ok(user) => Ok(Some(Introspection {
-                claims,
-                username: user.username.clone(),
-            })),
+            Ok(user) => {
+                if let Some(ours) = ours {
+                    auth.confirm(&ours, now);
+                }
+                Ok(Some(Introspection {
+                    claims,
+                    username: user.username.clone(),
+                }))
+            }
             Err(Error::NotAuthenticated) => Ok(None),
             Err(error) => Err(error),
         }

@@ -301,6 +301,24 @@ async fn a_copy_is_found_out_once_the_successor_was_confirmed() {
     assert!(!site.is_in(&owner.header()).await);
 }
 
+/// The attack: the owner's browser speaks with services alone, which ask us about its access token.
+#[tokio::test]
+async fn introspection_confirms_a_generation() {
+    let site = site().await;
+    let copied = register(&site, "alice").await;
+    let owner = refreshed(&site, &copied).await;
+    let seconds = Duration::from_secs;
+    site.pass(seconds(37));
+    let known = introspect(&site, &format!("Bearer {SECRET}"), owner.access()).await;
+    assert_eq!(known.json()["active"], true);
+    // It is written down within a second of real time.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    site.pass(seconds(35));
+    let theft = refresh(&site, &copied).await;
+    assert_eq!((theft.status.as_u16(), theft.set_cookies().len()), (401, 0));
+    assert!(!site.is_in(&owner.header()).await);
+}
+
 #[tokio::test]
 async fn garbage_with_a_known_session_id_ends_nothing() {
     let site = site().await;
