@@ -113,15 +113,16 @@ impl Auth {
 
     /// Two hold the same refresh token, and nobody can tell which is the owner: the session ends for both.
     async fn end_stolen(&self, session: &Session) -> Result<SignedIn, Error> {
-        tracing::warn!(event = "refresh_token_reused", user = %session.user, session = %session.id,
-            "a refresh token was used that had been replaced: its session was ended");
         match self
             .end_sessions(session.user, Which::One(session.id), By::Operator)
             .await
         {
-            Ok(()) | Err(Error::NotFound) => Err(Error::NotAuthenticated),
-            Err(error) => Err(error),
+            Ok(()) | Err(Error::NotFound) => {}
+            Err(error) => return Err(error),
         }
+        tracing::warn!(event = "refresh_token_reused", user = %session.user, session = %session.id,
+            "a refresh token was used that had been replaced: its session was ended");
+        Err(Error::NotAuthenticated)
     }
 
     /// An access token that arrives some time after it was made shows that its refresh token has arrived too.

@@ -35,6 +35,8 @@ const CHEAP: Argon2Params = Argon2Params {
 struct Held {
     sqlite: SqliteStore,
     broken: AtomicBool,
+    /// The same of the ending of sessions alone.
+    ends_nothing: AtomicBool,
     /// Microseconds that an answer takes to get back from the store.
     delay_live: AtomicU64,
     /// The same on the way to it.
@@ -155,6 +157,9 @@ impl Sessions for Held {
         now: Timestamp,
     ) -> StoreResult<Outcome> {
         self.fine()?;
+        if self.ends_nothing.load(Ordering::SeqCst) {
+            return Err(StoreError::unavailable("broken on purpose"));
+        }
         self.sqlite.end(user, which, by, now).await
     }
     async fn owner(&self, session: SessionId) -> StoreResult<Option<UserId>> {
@@ -227,6 +232,14 @@ impl SignedIn {
             Tokens::Jwt { .. } => panic!("the session strategy makes no JWTs"),
         }
     }
+
+    /// The JWT strategy's refresh token, as it is in the cookie.
+    fn refresh(&self) -> String {
+        match &self.tokens {
+            Tokens::Jwt { refresh, .. } => refresh.reveal().to_string(),
+            Tokens::Session(_) => panic!("the JWT strategy makes JWTs"),
+        }
+    }
 }
 
 struct Fixture {
@@ -252,6 +265,7 @@ impl Fixture {
         let store = Arc::new(Held {
             sqlite,
             broken: false.into(),
+            ends_nothing: false.into(),
             delay_live: 0.into(),
             delay_touch: 0.into(),
             delay_keys: 0.into(),
@@ -1029,8 +1043,8 @@ fn a_wrong_trusted_origin_is_called_by_its_name() {
     assert!(Auth::builder("https://a.example").check().is_ok());
 }
 
-/// What is logged on this thread while an [`Auth`] is opened.
-async fn logged(builder: Builder) -> String {
+/// What is logged on this thread meanwhile.
+async fn logged(work: impl Future) -> String {
     #[derive(Clone, Default)]
     struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
     impl std::io::Write for Log {
@@ -1041,14 +1055,19 @@ async fn logged(builder: Builder) -> String {
             Ok(())
         }
     }
-    let (log, folder) = (Log::default(), tempfile::tempdir().unwrap());
+    let log = Log::default();
     let lines = log.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || lines.clone());
     let _guard = tracing::subscriber::set_default(subscriber.finish());
-    let file = format!("sqlite://{}", folder.path().join("a.db").display());
-    builder.open(&file).await.unwrap();
+    work.await;
     let bytes = log.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap()
+}
+
+async fn open(builder: Builder) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!("sqlite://{}", folder.path().join("a.db").display());
+    builder.open(&file).await.unwrap();
 }
 
 #[tokio::test]
@@ -1072,7 +1091,7 @@ async fn whatever_was_made_dangerous_is_in_the_log_and_nothing_else_is() {
             "dangerously_accept_anything",
         ),
     ] {
-        let log = logged(builder).await;
+        let log = logged(open(builder)).await;
         assert!(
             log.contains(word) && log.matches("WARN").count() == 1,
             "{word}: {log}"
@@ -1083,7 +1102,7 @@ async fn whatever_was_made_dangerous_is_in_the_log_and_nothing_else_is() {
         plain("http://localhost:8000"),
         plain("https://a.example"),
     ] {
-        assert_eq!(logged(harmless).await, "");
+        assert_eq!(logged(open(harmless)).await, "");
     }
 }
 
@@ -1174,6 +1193,28 @@ async fn those_who_start_at_once_agree_on_one_key() {
         kids.extend(keys.into_iter().map(|key| key.kid));
     }
     assert_eq!(kids.len(), 1, "{kids:?}");
+}
+
+/// While the answer is that nobody knows, the log says no more.
+#[tokio::test]
+async fn a_theft_is_in_the_log_once_its_session_has_ended() {
+    let fixture = with_jwts().await;
+    let first = fixture.alice().await.refresh();
+    let second = fixture.auth.refresh(&first).await.unwrap().refresh();
+    fixture.auth.refresh(&second).await.unwrap();
+    fixture.clock.advance(Duration::from_secs(60));
+    fixture.store.ends_nothing.store(true, Ordering::SeqCst);
+    let log = logged(async {
+        let unknown = fixture.auth.refresh(&first).await;
+        assert!(matches!(unknown, Err(Error::Unavailable(_))), "{unknown:?}");
+    });
+    assert!(!log.await.contains("refresh_token_reused"));
+    fixture.store.ends_nothing.store(false, Ordering::SeqCst);
+    let log = logged(async {
+        let theft = fixture.auth.refresh(&first).await;
+        assert!(matches!(theft, Err(Error::NotAuthenticated)), "{theft:?}");
+    });
+    assert!(log.await.contains("refresh_token_reused"));
 }
 
 /// A log-out and refreshes race; whoever wins, nothing is good afterwards.

@@ -91,7 +91,7 @@ pub enum Decision {
     Repeat(RefreshToken),
     /// 409 without a `Set-Cookie`: another tab has refreshed, and its cookie is there or on its way.
     TooEarly,
-    /// 401, after the session was ended, which the change feed learns in the same transaction.
+    /// 401, after the session was ended, which the change feed learns in the same transaction, and the log after it.
     Theft,
 }
 
