@@ -161,7 +161,7 @@ settings! {
     #[arg(long, global = true, env = "LOCKJAR_JWT_ALGORITHM", value_name = "NAME")]
     #[serde(rename = "jwt.algorithm")]
     jwt_algorithm: String,
-    /// How long a JWT is good [default: 5m]
+    /// How long a JWT is good, from a minute to a day [default: 5m]
     #[arg(long, global = true, env = "LOCKJAR_JWT_LIFETIME", value_name = "DURATION")]
     #[serde(rename = "jwt.lifetime")]
     jwt_lifetime: HumanDuration,

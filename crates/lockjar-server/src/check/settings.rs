@@ -200,7 +200,7 @@ mod tests {
             ("session.idle = \"0s\"".to_owned(), "L002"),
             ("trusted_origins = [\"nonsense\"]".to_owned(), "L002"),
             ("cookie.path = \"app\"".to_owned(), "L002"),
-            ("token = \"jwt\"\njwt.lifetime = \"1s\"".to_owned(), "L002"),
+            ("token = \"jwt\"\njwt.lifetime = \"59s\"".to_owned(), "L002"),
             (
                 "token = \"jwt\"\njwt.algorithm = \"none\"".to_owned(),
                 "L002",

@@ -24,6 +24,10 @@ use crate::error::ConfigError;
 /// the life of the last token before a key is given up. Nodes must read the ring more often than this.
 pub const PROPAGATION: Duration = Duration::from_secs(60);
 
+/// A minute: an access token [`confirms`](crate::refresh::confirms) its generation 36 seconds after it was made, and one
+/// that is dead by then never does, so that no stolen refresh token would be found out.
+const SHORTEST_LIFETIME: Duration = Duration::from_secs(60);
+
 /// A day: longer than this a token should not live, for whoever verifies it elsewhere cannot be told that it was revoked.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
@@ -33,8 +37,8 @@ pub struct KeyPolicy {
     /// The algorithm of new keys. After a change, [`due`](KeyRing::due) says so at once, and old tokens stay good. Default
     /// EdDSA.
     pub algorithm: Algorithm,
-    /// How long a token may live at the most, for whichever audience. Default 5 minutes. When it is made shorter, a rotation
-    /// within the old lifetime can end tokens of the old kind early.
+    /// How long a token may live at the most, for whichever audience: a minute to a day. Default 5 minutes. When it is made
+    /// shorter, a rotation within the old lifetime can end tokens of the old kind early.
     pub token_lifetime: Duration,
     /// How long others may keep the JWKS: its `Cache-Control: max-age`. Default 10 minutes.
     pub jwks_max_age: Duration,
@@ -56,9 +60,9 @@ impl KeyPolicy {
     /// # Errors
     /// A sentence that says what to change.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if self.token_lifetime < Duration::from_secs(10) {
+        if self.token_lifetime < SHORTEST_LIFETIME {
             return Err(ConfigError::new(
-                "the token lifetime must be at least 10 seconds, or tokens would expire on their way",
+                "the token lifetime must be at least a minute, or no token would live to show that a refresh arrived, and a stolen copy would never be found out",
             ));
         }
         if self.token_lifetime > LONGEST_LIFETIME || self.jwks_max_age > LONGEST_LIFETIME {
@@ -336,6 +340,7 @@ mod tests {
     use super::*;
     use crate::id::{SessionId, TokenId, UserId};
     use crate::jwt::{Claims, Expected};
+    use crate::refresh::confirms;
 
     const fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1000)
@@ -624,6 +629,20 @@ mod tests {
             .check()
             .is_err()
         );
+    }
+
+    #[test]
+    fn a_lifetime_too_short_to_confirm_is_refused() {
+        let lives = |token_lifetime| KeyPolicy {
+            token_lifetime,
+            ..KeyPolicy::default()
+        };
+        let a_moment = Duration::from_millis(1);
+        let too_short = lives(SHORTEST_LIFETIME - a_moment).check().unwrap_err();
+        assert!(too_short.to_string().contains("at least a minute"));
+        assert!(lives(SHORTEST_LIFETIME).check().is_ok());
+        let last_moment = at(0).after(SHORTEST_LIFETIME).before(a_moment);
+        assert!(confirms(at(0), last_moment));
     }
 
     #[test]
