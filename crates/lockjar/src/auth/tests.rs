@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::jwt::For;
 use super::*;
 use crate::clock::{ManualClock, Timestamp};
 use crate::current::CurrentUser;
@@ -1159,21 +1160,24 @@ async fn keys_are_rotated_when_they_are_due_and_deleted_when_they_are_done() {
     );
 }
 
-/// The attack: `/token` is allowed to name us, and what it hands out is put into the cookie.
+/// The attack: whoever could have a token made for us would put it into the cookie.
 #[tokio::test]
 async fn a_token_without_a_generation_is_no_access_token() {
-    let us = "http://localhost:8000";
-    let settings = JwtSettings {
-        audiences: vec![us.to_owned()],
-        ..JwtSettings::new(crate::jwt::MasterKey::from_bytes([7; 32]))
-    };
-    let fixture = Fixture::with(|builder| builder.jwt(settings)).await;
-    let alice = fixture.alice().await;
-    let minted = fixture.auth.token_for(&alice.user, us).unwrap();
-    let known = fixture.auth.introspect(minted.reveal()).await.unwrap();
-    assert_eq!(known.unwrap().claims.aud, [us]);
-    let refused = fixture.auth.authenticate(minted.reveal()).await;
-    assert!(matches!(refused, Err(Error::NotAuthenticated)));
+    let fixture = with_jwts().await;
+    let (alice, now) = (fixture.alice().await.user, fixture.clock.now());
+    let (whose, until) = (
+        (alice.id, alice.session()),
+        now.after(Duration::from_secs(60)),
+    );
+    let jwt = fixture.auth.jwt().unwrap();
+    for (whom, is_good) in [
+        (For::Us(0), true),
+        (For::Service("http://localhost:8000"), false),
+    ] {
+        let token = jwt.sign(whose, whom, until, now).unwrap();
+        let checked = fixture.auth.authenticate(token.reveal()).await;
+        assert_eq!(checked.is_ok(), is_good, "{checked:?}");
+    }
 }
 
 /// Two processes that start on an empty store at once must not sign with keys that the other does not know.
