@@ -9,6 +9,7 @@ mod csrf;
 mod flaky_store;
 mod headers;
 mod health;
+mod jar;
 mod login;
 mod logout;
 mod me;

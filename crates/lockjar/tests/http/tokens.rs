@@ -1,6 +1,6 @@
 //! The JWT strategy: `POST /refresh`, `/token`, `/introspect`, the published keys, and the same routes as ever.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,115 +9,20 @@ use axum::Router;
 use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use lockjar::jwt::{Algorithm, MasterKey};
+use lockjar::clock::{Clock, Timestamp};
+use lockjar::jwt::Algorithm;
 use lockjar::store::sqlite::SqliteStore;
-use lockjar::{Builder, CurrentUser, JwtSettings};
-use serde_json::Value;
+use lockjar::{Builder, CurrentUser, JwtSettings, KeyInfo};
 use tokio::sync::Notify;
 
 use super::flaky_store::FlakyStore;
+use super::jar::{
+    REPORTS, SECRET, claims, header, jwt, kid, refresh, refreshed, register, settings, site,
+};
 use super::support::{Answer, FORM, PASSWORD, Site, encoded, request};
 
-const SECRET: &str = "a secret of forty characters or a few more";
-const REPORTS: &str = "https://reports.example";
 const MINUTE: Duration = Duration::from_secs(60);
-
-fn jwt(builder: Builder) -> Builder {
-    builder.jwt(settings())
-}
-
-fn settings() -> JwtSettings {
-    JwtSettings {
-        audiences: vec![REPORTS.to_owned()],
-        introspection_secret: Some(SECRET.to_owned().into()),
-        ..JwtSettings::new(MasterKey::from_bytes([7; 32]))
-    }
-}
-
-async fn site() -> Site {
-    Site::with("http://localhost:8000", jwt).await
-}
-
-/// A browser's cookies.
-#[derive(Clone, Default)]
-struct Jar(BTreeMap<String, String>);
-
-impl Jar {
-    fn keep(&mut self, answer: &Answer) {
-        for cookie in answer.set_cookies() {
-            let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
-            match cookie.contains("Max-Age=0") {
-                true => drop(self.0.remove(name)),
-                false => drop(self.0.insert(name.to_owned(), value.to_owned())),
-            }
-        }
-    }
-
-    fn without(&self, name: &str) -> Self {
-        let mut jar = self.clone();
-        assert!(jar.0.remove(name).is_some());
-        jar
-    }
-
-    fn with(&self, name: &str, value: &str) -> Self {
-        let mut jar = self.clone();
-        jar.0.insert(name.to_owned(), value.to_owned());
-        jar
-    }
-
-    fn header(&self) -> String {
-        let pairs: Vec<_> = self
-            .0
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        pairs.join("; ")
-    }
-
-    fn access(&self) -> &str {
-        &self.0["access_token"]
-    }
-
-    fn refresh(&self) -> &str {
-        &self.0["refresh_token"]
-    }
-}
-
-async fn register(site: &Site, name: &str) -> Jar {
-    let form = [("username", name), ("password", PASSWORD)];
-    let answer = site.post("/register", "", &form).await;
-    assert_eq!(answer.status, 201, "{}", answer.text);
-    let mut jar = Jar::default();
-    jar.keep(&answer);
-    jar
-}
-
-async fn refresh(site: &Site, jar: &Jar) -> Answer {
-    site.post("/refresh", &jar.header(), &[]).await
-}
-
-/// What the refreshed cookies would be.
-async fn refreshed(site: &Site, jar: &Jar) -> Jar {
-    let answer = refresh(site, jar).await;
-    assert_eq!(answer.status, 200, "{}", answer.text);
-    let mut next = jar.clone();
-    next.keep(&answer);
-    next
-}
-
-fn claims(token: &str) -> Value {
-    let claims = URL_SAFE_NO_PAD
-        .decode(token.split('.').nth(1).unwrap())
-        .unwrap();
-    serde_json::from_slice(&claims).unwrap()
-}
-
-fn header(token: &str) -> Value {
-    let header = URL_SAFE_NO_PAD
-        .decode(token.split('.').next().unwrap())
-        .unwrap();
-    serde_json::from_slice(&header).unwrap()
-}
+const HOUR: Duration = Duration::from_secs(3600);
 
 #[tokio::test]
 async fn a_log_in_sets_two_cookies_that_no_script_can_read() {
@@ -255,7 +160,7 @@ async fn a_lost_answer_is_recovered_however_late() {
     let site = site().await;
     let jar = register(&site, "alice").await;
     let lost = refreshed(&site, &jar).await;
-    site.pass(3 * 24 * 60 * MINUTE / 60);
+    site.pass(11 * HOUR);
     let again = refreshed(&site, &jar).await;
     assert_eq!(again.refresh(), lost.refresh());
     site.pass(10 * MINUTE);
@@ -292,7 +197,7 @@ async fn a_copy_is_found_out_once_the_successor_was_confirmed() {
     let site = site().await;
     let copied = register(&site, "alice").await;
     let owner = refreshed(&site, &copied).await;
-    site.pass(40 * MINUTE / 60);
+    site.pass(Duration::from_secs(40));
     assert!(site.is_in(&owner.header()).await, "which confirms it");
     // It is written down within a second of real time.
     tokio::time::sleep(Duration::from_millis(2500)).await;
@@ -381,10 +286,10 @@ async fn a_session_ends_at_its_limit_however_often_it_is_refreshed() {
     let site = site().await;
     let mut jar = register(&site, "alice").await;
     for _ in 0..11 {
-        site.pass(60 * MINUTE);
+        site.pass(HOUR);
         jar = refreshed(&site, &jar).await;
     }
-    site.pass(60 * MINUTE);
+    site.pass(HOUR);
     assert_eq!(refresh(&site, &jar).await.status, 401);
 }
 
@@ -394,7 +299,7 @@ async fn forged_tokens_are_refused() {
     let jar = register(&site, "alice").await.without("refresh_token");
     let parts: Vec<_> = jar.access().split('.').collect();
     let encode = |json: &str| URL_SAFE_NO_PAD.encode(json);
-    let kid = header(jar.access())["kid"].as_str().unwrap().to_owned();
+    let kid = kid(jar.access());
     let none = encode(&format!(r#"{{"typ":"at+jwt","alg":"none","kid":"{kid}"}}"#));
     let path = encode(r#"{"typ":"at+jwt","alg":"EdDSA","kid":"../../../etc/passwd"}"#);
     let mut other = claims(jar.access());
@@ -470,7 +375,7 @@ async fn the_keys_are_published_without_their_private_halves() {
         assert_eq!(answer.header("access-control-allow-origin"), "*");
         let keys = answer.json()["keys"].as_array().unwrap().clone();
         assert_eq!(keys.len(), 1);
-        assert_eq!(keys[0]["kid"], header(jar.access())["kid"]);
+        assert_eq!(keys[0]["kid"], kid(jar.access()));
         let known = |name: &String| members.contains(&name.as_str());
         assert!(keys[0].as_object().unwrap().keys().all(known), "{keys:?}");
     }
@@ -503,54 +408,85 @@ async fn rotating_the_keys_logs_nobody_out() {
         2,
         "the next is known before it signs"
     );
-    assert!(site.is_in(&jar.header()).await);
+    site.pass(10 * MINUTE);
     let before = refreshed(&site, &jar).await;
-    assert_eq!(header(before.access())["kid"], header(jar.access())["kid"]);
-    site.pass(12 * MINUTE);
+    assert_eq!(kid(before.access()), kid(jar.access()), "it waits");
+    site.pass(2 * MINUTE);
     let after = refreshed(&site, &before).await;
-    assert_ne!(header(after.access())["kid"], header(jar.access())["kid"]);
-    assert!(site.is_in(&after.header()).await);
+    assert_ne!(kid(after.access()), kid(jar.access()), "now it signs");
+    // Without their refresh tokens, which would hide that a key is no longer believed.
+    let by_the_old = before.without("refresh_token").header();
+    site.pass(3 * MINUTE - Duration::from_secs(1));
+    assert!(site.is_in(&by_the_old).await, "its last second");
+    assert!(site.is_in(&after.without("refresh_token").header()).await);
+    site.pass(Duration::from_secs(1));
+    assert!(!site.is_in(&by_the_old).await, "five minutes are over");
 }
 
-/// Half an hour of visits, in which keys are made, sign, retire and are deleted.
+/// Half an hour of visits, in which keys are made, sign and retire. A visitor refreshes when the access token has expired
+/// and no earlier, or a refresh would hide that a key was given up too early.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rotation_under_load_refuses_nobody() {
     let site = Arc::new(site().await);
     let done = Arc::new(AtomicBool::new(false));
-    let visitor = |name: String| {
-        let (site, done) = (Arc::clone(&site), Arc::clone(&done));
-        async move {
-            let mut jar = register(&site, &name).await;
-            let (mut visits, mut kids) = (0, BTreeSet::new());
-            while !done.load(Ordering::Relaxed) {
-                let answer = site.get("/me", &jar.header()).await;
-                assert_eq!(answer.status, 200, "{name}: {}", answer.text);
-                jar.keep(&answer);
-                kids.insert(header(jar.access())["kid"].to_string());
-                visits += 1;
-                tokio::task::yield_now().await;
-            }
-            (visits, kids.len())
-        }
-    };
-    let visitors: Vec<_> = (0..4)
-        .map(|n| tokio::spawn(visitor(format!("visitor{n}"))))
-        .collect();
+    let mut visitors = Vec::new();
     for minute in 0..30 {
+        // They come one after the other, so that whenever a key retires there are tokens of every age.
+        if minute < 5 {
+            let (site, done) = (Arc::clone(&site), Arc::clone(&done));
+            let visit = async move { visit(&site, &format!("visitor{minute}"), &done).await };
+            visitors.push(tokio::spawn(visit));
+        }
         if minute % 10 == 0 {
             site.auth.operator().rotate_keys().await.unwrap();
         }
         site.pass(MINUTE);
+        // To list the keys is to read them again, after which every token is verified again.
+        site.auth.operator().keys().await.unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     done.store(true, Ordering::Relaxed);
+    let mut last_visits = BTreeMap::new();
     for visitor in visitors {
-        let (visits, kids) = visitor.await.unwrap();
-        assert!(
-            visits > 30 && kids >= 2,
-            "{visits} visits by tokens of {kids} keys"
-        );
+        for (kid, at) in visitor.await.unwrap() {
+            let last = last_visits.entry(kid).or_insert(at);
+            *last = at.max(*last);
+        }
     }
+    let keys = site.auth.operator().keys().await.unwrap();
+    let outlived = |key: &&KeyInfo| {
+        let last = last_visits.get(&key.kid);
+        last.is_some_and(|last| key.retired_at.is_some_and(|retired| *last > retired))
+    };
+    assert_eq!(
+        keys.iter().filter(outlived).count(),
+        2,
+        "two keys retired while their tokens were in use: {last_visits:?}, {keys:?}"
+    );
+}
+
+/// Visits until it is `done`; answers when the tokens of each key last opened the door by themselves.
+async fn visit(site: &Site, name: &str, done: &AtomicBool) -> BTreeMap<String, Timestamp> {
+    let mut jar = register(site, name).await;
+    let mut last_visits = BTreeMap::new();
+    while !done.load(Ordering::Relaxed) {
+        let began = site.clock.now();
+        let answer = site
+            .get("/me", &jar.without("refresh_token").header())
+            .await;
+        // The clock is read after the answer: what lives now has lived all the while.
+        if site.clock.now().as_millis() / 1000 < claims(jar.access())["exp"].as_i64().unwrap() {
+            assert_eq!(answer.status, 200, "{name}: {}", answer.text);
+            assert!(answer.set_cookies().is_empty(), "{name}");
+            last_visits.insert(kid(jar.access()), began);
+        } else {
+            let answer = site.get("/me", &jar.header()).await;
+            assert_eq!(answer.status, 200, "{name}: {}", answer.text);
+            jar.keep(&answer);
+        }
+        tokio::task::yield_now().await;
+    }
+    last_visits
 }
 
 #[tokio::test]
@@ -561,7 +497,7 @@ async fn a_revoked_key_is_refused_at_once_and_its_sessions_live_on() {
         site.is_in(&jar.header()).await,
         "it was verified and is cached"
     );
-    let kid = header(jar.access())["kid"].as_str().unwrap().to_owned();
+    let kid = kid(jar.access());
     site.auth.operator().revoke_key(&kid).await.unwrap();
     assert!(!site.is_in(&jar.without("refresh_token").header()).await);
     let answer = site.get("/protected", &jar.header()).await;
