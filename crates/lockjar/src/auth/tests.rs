@@ -1226,7 +1226,8 @@ async fn a_theft_is_in_the_log_once_its_session_has_ended() {
 async fn no_refresh_in_flight_outlives_a_log_out() {
     let fixture = with_jwts().await;
     fixture.alice().await;
-    for _ in 0..100 {
+    let (mut won, mut lost) = (0, 0);
+    for round in 0..100 {
         let signed_in = fixture.log_in().await;
         let Tokens::Jwt { refresh, .. } = signed_in.tokens else {
             panic!("the JWT strategy makes JWTs");
@@ -1236,11 +1237,17 @@ async fn no_refresh_in_flight_outlives_a_log_out() {
             tokio::spawn(async move { auth.refresh(token.as_bytes()).await.ok() })
         });
         let refreshing: Vec<_> = refreshing.collect();
+        // At once the log-out wins most times; a moment later, the refreshes do.
+        if round % 2 == 1 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         fixture.auth.sign_out(&signed_in.user).await.unwrap();
         for renewed in refreshing {
             let Some(renewed) = renewed.await.unwrap() else {
+                lost += 1;
                 continue;
             };
+            won += 1;
             let Tokens::Jwt { access, refresh } = renewed.tokens else {
                 panic!("the JWT strategy makes JWTs");
             };
@@ -1254,4 +1261,8 @@ async fn no_refresh_in_flight_outlives_a_log_out() {
             );
         }
     }
+    assert!(
+        won > 0 && lost > 0,
+        "the race was never met: {won} refreshes won it and {lost} lost it"
+    );
 }
