@@ -73,6 +73,13 @@ impl Forge {
         compact(&self.key, header.as_bytes(), claims.as_bytes()).to_string()
     }
 
+    /// The same over texts that need be no base64url.
+    fn signed_text(&self, header: &str, claims: &str) -> String {
+        let signed = format!("{header}.{claims}");
+        let signature = self.key.sign(signed.as_bytes());
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
     fn with_header(&self, name: &str, value: Value) -> String {
         self.signed(
             &with(self.header(), name, value),
@@ -427,8 +434,6 @@ fn only_the_one_text_of_a_token_is_the_token() {
     let [header, claims, signature] = parts[..] else {
         panic!("three parts")
     };
-    // 64 bytes leave 4 bits of the last character without meaning.
-    let stray = |text: &str| format!("{}{}", &text[..text.len() - 1], next(text));
     let padded = URL_SAFE.encode(URL_SAFE_NO_PAD.decode(signature).unwrap());
     let json = json!({"payload": claims, "protected": header, "signature": signature}).to_string();
     forge.refuses([
@@ -514,39 +519,70 @@ fn only_the_one_text_of_a_token_is_the_token() {
     assert_eq!(forge.verify([0xff; 300]), Err(Invalid::Character));
 }
 
-/// The next character of the alphabet after the text's last: the same bytes to a careless reader.
-fn next(text: &str) -> char {
-    match text.chars().last().unwrap() {
-        'A' => 'B',
-        'Q' => 'R',
-        'g' => 'h',
-        'w' => 'x',
-        other => panic!("{other} has stray bits already"),
-    }
+/// With the lowest bit of the last character set: the same bytes to a careless reader.
+fn stray(text: &str) -> String {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let (rest, last) = text.split_at(text.len() - 1);
+    let place = ALPHABET.find(last).unwrap();
+    assert!(place % 2 == 0, "{last} has stray bits already");
+    format!("{rest}{}", &ALPHABET[place + 1..=place + 1])
 }
 
 #[test]
 fn stray_bits_and_bad_lengths_are_refused_in_every_part() {
     let forge = Forge::new(Algorithm::Hs256);
-    let token = forge.token();
-    for (at, part) in [Part::Header, Part::Claims, Part::Signature]
-        .into_iter()
-        .enumerate()
-    {
-        let mut parts: Vec<&str> = token.split('.').collect();
-        parts[at] = "AAAAB"; // One character over is no byte at all.
-        let forged = if part == Part::Claims {
-            // The signature comes first, so it has to be right.
-            let signed = format!("{}.{}", parts[0], parts[1]);
-            format!(
-                "{signed}.{}",
-                URL_SAFE_NO_PAD.encode(forge.key.sign(signed.as_bytes()))
-            )
-        } else {
-            parts.join(".")
-        };
-        assert_eq!(forge.verify(forged), Err(Invalid::Encoding(part)));
+    // Each way of filling the last character: by 2 bits of 6, and by 4.
+    for over in [1, 2] {
+        let (header, claims) = (filled(&forge.header(), over), filled(&forge.claims(), over));
+        let token = forge.signed_text(&header, &claims);
+        assert!(forge.verify(&token).is_ok());
+        forge.refuses([
+            (
+                "stray bits in the header",
+                forge.signed_text(&stray(&header), &claims),
+                Invalid::Encoding(Part::Header),
+            ),
+            (
+                "stray bits in the claims",
+                forge.signed_text(&header, &stray(&claims)),
+                Invalid::Encoding(Part::Claims),
+            ),
+            (
+                "stray bits in the signature",
+                stray(&token),
+                Invalid::Encoding(Part::Signature),
+            ),
+        ]);
     }
+    let token = forge.token();
+    let parts: Vec<&str> = token.split('.').collect();
+    // One character over is no byte at all.
+    forge.refuses([
+        (
+            "bad length of the header",
+            forge.signed_text("AAAAB", parts[1]),
+            Invalid::Encoding(Part::Header),
+        ),
+        (
+            "bad length of the claims",
+            forge.signed_text(parts[0], "AAAAB"),
+            Invalid::Encoding(Part::Claims),
+        ),
+        (
+            "bad length of the signature",
+            format!("{}.{}.AAAAB", parts[0], parts[1]),
+            Invalid::Encoding(Part::Signature),
+        ),
+    ]);
+}
+
+/// The object in base64url, with so many spaces behind it that `over` bytes more than a multiple of three are encoded.
+fn filled(object: &Value, over: usize) -> String {
+    let mut json = object.to_string();
+    while json.len() % 3 != over {
+        json.push(' ');
+    }
+    URL_SAFE_NO_PAD.encode(json)
 }
 
 #[test]
