@@ -1180,6 +1180,30 @@ async fn a_token_without_a_generation_is_no_access_token() {
     }
 }
 
+/// The loop itself is tested, for which a minute passes at once; what it then writes takes real time.
+#[tokio::test]
+async fn every_minute_sessions_are_swept_and_keys_are_tended() {
+    let fixture = with_jwts().await;
+    let alice = fixture.alice().await.user.id;
+    fixture.clock.advance(Duration::from_secs(30 * 24 * 3600));
+    let left = async || {
+        let sessions = fixture.store.sqlite.of_user(alice).await.unwrap();
+        let keys = fixture.store.sqlite.keys().await.unwrap();
+        (sessions.len(), keys.len())
+    };
+    assert_eq!(left().await, (1, 1));
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::resume();
+    let tended = async {
+        while left().await != (0, 2) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let tended = tokio::time::timeout(Duration::from_secs(10), tended).await;
+    assert!(tended.is_ok(), "sessions and keys: {:?}", left().await);
+}
+
 /// Two processes that start on an empty store at once must not sign with keys that the other does not know.
 #[tokio::test(flavor = "multi_thread")]
 async fn those_who_start_at_once_agree_on_one_key() {
