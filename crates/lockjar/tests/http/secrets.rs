@@ -1,49 +1,11 @@
 //! Over a whole journey no answer and no log line holds a secret.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
-use tracing::Level;
-
+use super::log::Log;
 use super::support::{Answer, FORM, PASSWORD, Site, encoded, request, secret, session_id};
 
 const NEW: &str = "another fine long one";
 const WRONG: &str = "a wrong password";
 const SHORT: &str = "sh0rt-one";
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(line);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    /// Everything that this process logs from now on, on whichever thread: passwords are hashed and SQL is run on
-    /// threads that a subscriber of this thread alone would not hear.
-    fn of_the_process() -> Self {
-        let log = Self::default();
-        let lines = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(Level::TRACE)
-            .with_ansi(false)
-            .with_writer(move || lines.clone())
-            .finish();
-        tracing::subscriber::set_global_default(subscriber).unwrap();
-        log
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
-    }
-}
 
 /// What was told to anybody, Set-Cookie apart, and the secrets that came by.
 struct Journey {
