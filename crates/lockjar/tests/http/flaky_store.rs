@@ -1,5 +1,6 @@
 //! A store that fails when it is told to, and otherwise is the SQLite store.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use lockjar::store::{
     Beat, By, Credentials, Cursor, Feed, Keys, LiveChain, LiveSession, NewSignIn, NewUser, Outcome,
     PasswordChange, Refreshes, Result, Sessions, Store, StoredKey, Users, Which,
 };
-use lockjar::{SessionId, StoreError, User, UserId};
+use lockjar::{Builder, SessionId, StoreError, User, UserId};
+
+use super::support::Site;
 
 /// What the store says of itself when it fails; no answer may repeat it.
 pub(crate) const SAID: &str = "disk I/O error in /srv/secret.db";
@@ -21,18 +24,38 @@ pub(crate) const SAID: &str = "disk I/O error in /srv/secret.db";
 pub(crate) struct FlakyStore {
     inner: SqliteStore,
     down: AtomicBool,
+    loses_answers: AtomicBool,
+}
+
+/// A site on such a store.
+pub(crate) async fn flaky(change: impl FnOnce(Builder) -> Builder) -> (Site, Arc<FlakyStore>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = format!("sqlite://{}", folder.path().join("a.db").display());
+    let store = Arc::new(FlakyStore::new(SqliteStore::open(&path).await.unwrap()));
+    let opened = store.clone();
+    let site = Site::over("http://localhost:8000", folder, |builder| async move {
+        change(builder).open_with(opened).await
+    })
+    .await;
+    (site, store)
 }
 
 impl FlakyStore {
-    pub(crate) const fn new(inner: SqliteStore) -> Self {
+    const fn new(inner: SqliteStore) -> Self {
         Self {
             inner,
             down: AtomicBool::new(false),
+            loses_answers: AtomicBool::new(false),
         }
     }
 
     pub(crate) fn set_down(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// Whether a refresh is committed and its caller is told of a fault all the same, as when a connection breaks in between.
+    pub(crate) fn set_loses_answers(&self, loses: bool) {
+        self.loses_answers.store(loses, Ordering::SeqCst);
     }
 
     fn up(&self) -> Result<&SqliteStore> {
@@ -116,7 +139,11 @@ impl Refreshes for FlakyStore {
     }
 
     async fn advance(&self, session: SessionId, next: &Chain) -> Result<bool> {
-        self.up()?.advance(session, next).await
+        let advanced = self.up()?.advance(session, next).await?;
+        match self.loses_answers.load(Ordering::SeqCst) {
+            true => Err(StoreError::unavailable(SAID)),
+            false => Ok(advanced),
+        }
     }
 
     async fn confirm(

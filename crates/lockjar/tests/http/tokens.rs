@@ -11,15 +11,16 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use lockjar::clock::{Clock, Timestamp};
 use lockjar::jwt::Algorithm;
-use lockjar::store::sqlite::SqliteStore;
-use lockjar::{Builder, CurrentUser, JwtSettings, KeyInfo};
+use lockjar::store::Refreshes;
+use lockjar::{Builder, CurrentUser, JwtSettings, KeyInfo, SessionId};
 use tokio::sync::Notify;
 
-use super::flaky_store::FlakyStore;
+use super::flaky_store::flaky;
 use super::jar::{
     REPORTS, SECRET, claims, header, jwt, kid, refresh, refreshed, register, settings, site,
 };
 use super::support::{Answer, FORM, PASSWORD, Site, encoded, request};
+use super::unavailable::assert_is_unavailable;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -778,28 +779,35 @@ async fn planted_doubles_are_not_believed() {
 
 #[tokio::test]
 async fn a_store_that_fails_is_503_and_the_same_token_works_afterwards() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = format!("sqlite://{}", folder.path().join("a.db").display());
-    let store = Arc::new(FlakyStore::new(SqliteStore::open(&path).await.unwrap()));
-    let opened = store.clone();
-    let site = Site::over("http://localhost:8000", folder, |builder| async move {
-        jwt(builder).open_with(opened).await
-    })
-    .await;
+    let (site, store) = flaky(jwt).await;
     let jar = register(&site, "alice").await;
     store.set_down(true);
-    for answer in [
-        refresh(&site, &jar).await,
-        site.get("/me", &jar.without("access_token").header()).await,
-    ] {
-        assert_eq!(
-            (answer.status.as_u16(), answer.set_cookies().len()),
-            (503, 0),
-            "{}",
-            answer.text
-        );
-        assert!(!answer.header("retry-after").is_empty());
-    }
+    assert_is_unavailable(&refresh(&site, &jar).await, "/refresh");
+    let inline = site.get("/me", &jar.without("access_token").header()).await;
+    assert_is_unavailable(&inline, "/me");
     store.set_down(false);
     assert_eq!(refresh(&site, &jar).await.status, 200);
+}
+
+/// Nobody here knows then whether the chain moved. It did, and the retry finds its successor.
+#[tokio::test]
+async fn a_store_that_commits_and_then_fails_is_503_and_the_successor_is_found_again() {
+    let (site, store) = flaky(jwt).await;
+    let jar = register(&site, "alice").await;
+    let session = claims(jar.access())["sid"].as_str().unwrap().parse();
+    let session: SessionId = session.unwrap();
+    store.set_loses_answers(true);
+    assert_is_unavailable(&refresh(&site, &jar).await, "/refresh");
+    store.set_loses_answers(false);
+    let chain = store.chain(session).await.unwrap().unwrap();
+    assert_eq!(chain.row.generation, 1, "it was committed");
+    let next = refreshed(&site, &jar).await;
+    assert_ne!(next.refresh(), jar.refresh());
+    assert_eq!(claims(next.access())["gen"], 1, "nothing moved again");
+    assert!(site.is_in(&next.without("refresh_token").header()).await);
+    let again = refreshed(&site, &jar).await;
+    assert_eq!(again.refresh(), next.refresh());
+    let third = refreshed(&site, &next).await;
+    assert_ne!(third.refresh(), next.refresh(), "the successor moves it on");
+    assert!(site.is_in(&third.header()).await);
 }

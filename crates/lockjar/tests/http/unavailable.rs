@@ -1,28 +1,18 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 use lockjar::CurrentUser;
 use lockjar::password::Argon2Params;
-use lockjar::store::sqlite::SqliteStore;
 
-use super::flaky_store::{FlakyStore, SAID};
+use super::flaky_store::{SAID, flaky};
 use super::support::{Answer, FORM, PASSWORD, Site, encoded, request, session_id};
 
 const URL: &str = "http://localhost:8000";
 const LOG_IN: [(&str, &str); 2] = [("username", "alice"), ("password", PASSWORD)];
 
-async fn flaky() -> (Site, Arc<FlakyStore>) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = format!("sqlite://{}", folder.path().join("a.db").display());
-    let store = Arc::new(FlakyStore::new(SqliteStore::open(&path).await.unwrap()));
-    let site = Site::over(URL, folder, |builder| builder.open_with(store.clone())).await;
-    (site, store)
-}
-
 /// Not 401, which would make a client throw its cookie away, and no Set-Cookie, which would do it for the client.
-fn assert_is_unavailable(answer: &Answer, asked: &str) {
+pub(crate) fn assert_is_unavailable(answer: &Answer, asked: &str) {
     assert_eq!(answer.status, 503, "{asked}: {}", answer.text);
     assert_eq!(answer.header("retry-after"), "1", "{asked}");
     assert!(answer.set_cookies().is_empty(), "{asked}");
@@ -34,7 +24,7 @@ fn assert_is_unavailable(answer: &Answer, asked: &str) {
 
 #[tokio::test]
 async fn a_store_that_fails_is_503_on_every_route_and_logs_nobody_out() {
-    let (site, store) = flaky().await;
+    let (site, store) = flaky(|builder| builder).await;
     let maybe = get(async |user: Option<CurrentUser>| {
         user.map_or("nobody".to_owned(), |user| user.username.clone())
     });
@@ -94,7 +84,7 @@ async fn a_store_that_fails_is_503_on_every_route_and_logs_nobody_out() {
 
 #[tokio::test]
 async fn who_brings_no_cookie_or_garbage_is_answered_without_the_store() {
-    let (site, store) = flaky().await;
+    let (site, store) = flaky(|builder| builder).await;
     store.set_down(true);
     for cookie in ["", "lockjar_8000=garbage", "other=x"] {
         let answer = site.get("/protected", cookie).await;
@@ -107,7 +97,7 @@ async fn who_brings_no_cookie_or_garbage_is_answered_without_the_store() {
 /// The cache is believed for one second after the feed was last read, and then it is 503 too.
 #[tokio::test]
 async fn what_was_cached_is_not_believed_for_longer_than_the_staleness() {
-    let (site, store) = flaky().await;
+    let (site, store) = flaky(|builder| builder).await;
     let cookie = site.register("alice").await;
     assert!(site.is_in(&cookie).await);
     store.set_down(true);
