@@ -1,8 +1,13 @@
+use std::sync::Arc;
+use std::time::Duration;
+
 use lockjar::Strategy;
 use lockjar::web::openapi_json;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::support::{Site, request};
+use super::flaky_store::{FlakyStore, flaky};
+use super::jar::{Jar, SECRET, jwt, refreshed, register};
+use super::support::{Answer, FORM, Site, request};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/openapi.json");
 const GOLDEN_JWT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/openapi.jwt.json");
@@ -75,49 +80,126 @@ async fn swagger_ui_comes_from_the_binary_under_a_strict_policy() {
     assert_eq!(site.get("/docs/nothing.js", "").await.status, 404);
 }
 
-/// The operations of the document: method, path, and the statuses that it names.
-fn operations(document: &Value) -> Vec<(String, String, Vec<String>)> {
+/// An operation of the document, with the statuses and the kinds of body that it names.
+struct Operation {
+    method: String,
+    path: String,
+    statuses: Vec<String>,
+    kinds: Vec<String>,
+}
+
+fn operations(document: &Value) -> Vec<Operation> {
+    let keys = |object: &Value| {
+        let keys = object.as_object().into_iter().flat_map(Map::keys);
+        keys.cloned().collect::<Vec<_>>()
+    };
     let paths = document["paths"].as_object().unwrap();
     let each = paths.iter().flat_map(|(path, methods)| {
-        methods
-            .as_object()
-            .unwrap()
-            .iter()
-            .map(move |(method, operation)| {
-                let statuses = operation["responses"].as_object().unwrap().keys();
-                (
-                    method.to_uppercase(),
-                    path.clone(),
-                    statuses.cloned().collect(),
-                )
-            })
+        let methods = methods.as_object().unwrap().iter();
+        methods.map(move |(method, operation)| Operation {
+            method: method.to_uppercase(),
+            path: path.replace("{id}", "x"),
+            statuses: keys(&operation["responses"]),
+            kinds: keys(&operation["requestBody"]["content"]),
+        })
     });
     each.collect()
 }
 
+impl Operation {
+    /// Asks; the answer's status must be one of those that are named.
+    async fn ask(&self, site: &Site, headers: &[(&str, &str)], body: &str) -> Answer {
+        let (method, path) = (&self.method, &self.path);
+        let answer = site.ask(request(method, path, headers, body)).await;
+        assert!(
+            self.statuses.contains(&answer.status.as_u16().to_string()),
+            "{method} {path} {headers:?}: {} is not in {:?}: {}",
+            answer.status,
+            self.statuses,
+            answer.text
+        );
+        answer
+    }
+}
+
+/// A site of each strategy, with its store and how many operations its document has.
+async fn sites() -> [(Site, Arc<FlakyStore>, usize); 2] {
+    let (sessions, jwts) = (flaky(|builder| builder).await, flaky(jwt).await);
+    [(sessions.0, sessions.1, 13), (jwts.0, jwts.1, 18)]
+}
+
 #[tokio::test]
 async fn every_operation_answers_as_the_document_says() {
-    let site = Site::new().await;
-    let document = site.get("/openapi.json", "").await.json();
-    let operations = operations(&document);
-    assert_eq!(operations.len(), 13);
-    let foreign = [("origin", "https://evil.example")];
-    for (method, path, statuses) in operations {
-        let path = path.replace("{id}", "x");
-        let cookie = site
-            .register(&format!("u{}{}", method.len(), path.replace('/', "-")))
-            .await;
-        for headers in [
-            &[][..],
-            &[("cookie", cookie.as_str())],
-            &[("accept", "text/html")],
-            &foreign,
-        ] {
-            let answer = site.ask(request(&method, &path, headers, "")).await;
-            let status = answer.status.as_u16().to_string();
-            assert!(
-                statuses.contains(&status) || (method == "DELETE" && status == "303"),
-                "{method} {path} {headers:?}: {status} is not in {statuses:?}"
+    for (site, store, count) in sites().await {
+        let operations = operations(&site.get("/openapi.json", "").await.json());
+        assert_eq!(operations.len(), count);
+        for (number, operation) in operations.iter().enumerate() {
+            for accept in ["application/json", "text/html"] {
+                let jar = register(&site, &format!("{number}{}", &accept[..4])).await;
+                let cookie = jar.header();
+                let doubled = format!("{cookie}; {}x", cookie.replace(';', "x;"));
+                let early = too_early(&site, &jar).await;
+                for (cookie, origin) in [
+                    ("", ""),
+                    ("", "https://evil.example"),
+                    (&doubled, ""),
+                    (&early, ""),
+                    (&cookie, ""),
+                ] {
+                    let headers = [("accept", accept), ("cookie", cookie), ("origin", origin)];
+                    operation.ask(&site, &headers, "").await;
+                }
+                site.pass(Duration::from_secs(2));
+                store.set_down(true);
+                let headers = [("accept", accept), ("cookie", &cookie)];
+                operation.ask(&site, &headers, "").await;
+                store.set_down(false);
+            }
+        }
+    }
+}
+
+/// The cookies of a tab that has slept through two refreshes; none with the session strategy, which knows no such thing.
+async fn too_early(site: &Site, jar: &Jar) -> String {
+    if site.auth.strategy() == Strategy::Session {
+        return String::new();
+    }
+    refreshed(site, &refreshed(site, jar).await).await;
+    jar.without("access_token").header()
+}
+
+#[tokio::test]
+async fn whatever_body_is_read_is_in_the_document_and_so_is_what_may_be_wrong_with_it() {
+    let too_large = "x".repeat(64 * 1024 + 1);
+    let authorization = format!("Bearer {SECRET}");
+    for (site, _store, _) in sites().await {
+        let document = site.get("/openapi.json", "").await.json();
+        for (number, operation) in operations(&document).iter().enumerate() {
+            let cookie = register(&site, &format!("user{number}")).await.header();
+            for (kind, body, fault) in [
+                (FORM, too_large.as_str(), "body_too_large"),
+                ("multipart/form-data", "x", "multipart_invalid"),
+                ("application/json", "{", "json_invalid"),
+            ] {
+                let headers = [
+                    ("content-type", kind),
+                    ("cookie", &cookie),
+                    ("authorization", &authorization),
+                ];
+                let answer = operation.ask(&site, &headers, body).await;
+                let (is_read, is_named) = (
+                    answer.text.contains(fault),
+                    operation.kinds.iter().any(|named| named == kind),
+                );
+                assert_eq!(is_read, is_named, "{} {kind}", operation.path);
+            }
+            // Nobody waits ten seconds here for a body that does not come.
+            let may_time_out = operation.statuses.iter().any(|status| status == "408");
+            assert_eq!(
+                may_time_out,
+                !operation.kinds.is_empty(),
+                "{}",
+                operation.path
             );
         }
     }

@@ -40,6 +40,7 @@ pub(super) struct Me {
     responses(
         (status = 200, description = "The account", body = Me),
         (status = 401, description = "Not authenticated", body = RefusedBody),
+        (status = 409, description = "With JWTs: another tab has just refreshed; ask again", body = RefusedBody),
         (status = 503, description = "The store cannot answer", body = RefusedBody),
     ),
 )]

@@ -22,6 +22,7 @@ use crate::web::openapi::{Done, RefusedBody};
         (status = 303, description = "The same, for a page"),
         (status = 401, description = "Two cookies of the session's name with different values", body = RefusedBody),
         (status = 403, description = "The request comes from another origin", body = RefusedBody),
+        (status = 409, description = "With JWTs: another tab has just refreshed; ask again", body = RefusedBody),
         (status = 503, description = "The store cannot answer; the session may still be there", body = RefusedBody),
     ),
 )]
@@ -52,6 +53,7 @@ pub(super) async fn log_out(
         (status = 303, description = "The same, for a page"),
         (status = 401, description = "Not authenticated", body = RefusedBody),
         (status = 403, description = "The request comes from another origin", body = RefusedBody),
+        (status = 409, description = "With JWTs: another tab has just refreshed; ask again", body = RefusedBody),
         (status = 503, description = "The store cannot answer", body = RefusedBody),
     ),
 )]
@@ -80,6 +82,7 @@ pub(super) async fn log_out_everywhere(
         (status = 303, description = "The same, for a page"),
         (status = 401, description = "Not authenticated", body = RefusedBody),
         (status = 403, description = "The request comes from another origin", body = RefusedBody),
+        (status = 409, description = "With JWTs: another tab has just refreshed; ask again", body = RefusedBody),
         (status = 503, description = "The store cannot answer", body = RefusedBody),
     ),
 )]

@@ -30,6 +30,7 @@ use crate::web::openapi::{Done, InvalidBody, RefusedBody};
         (status = 403, description = "The request comes from another origin", body = RefusedBody),
         (status = 400, description = "The body cannot be read", body = RefusedBody),
         (status = 408, description = "The body did not come in time", body = RefusedBody),
+        (status = 409, description = "With JWTs: another tab has just refreshed; ask again", body = RefusedBody),
         (status = 413, description = "The body is over 64 KiB", body = RefusedBody),
         (status = 422, description = "The current password is wrong or the new one breaks a rule", body = InvalidBody),
         (status = 503, description = "Too many at once, or the store cannot answer; see Retry-After", body = RefusedBody),

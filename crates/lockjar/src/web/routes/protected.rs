@@ -15,6 +15,7 @@ use crate::web::openapi::{Done, RefusedBody};
     responses(
         (status = 200, description = "A greeting", body = Done),
         (status = 401, description = "Not authenticated", body = RefusedBody),
+        (status = 409, description = "With JWTs: another tab has just refreshed; ask again", body = RefusedBody),
         (status = 503, description = "The store cannot answer", body = RefusedBody),
     ),
 )]

@@ -67,6 +67,7 @@ impl SessionInfo {
     responses(
         (status = 200, description = "The sessions", body = SessionList),
         (status = 401, description = "Not authenticated", body = RefusedBody),
+        (status = 409, description = "With JWTs: another tab has just refreshed; ask again", body = RefusedBody),
         (status = 503, description = "The store cannot answer", body = RefusedBody),
     ),
 )]
@@ -93,6 +94,7 @@ pub(super) async fn list(State(site): State<Mounted>, user: CurrentUser) -> Resp
         (status = 401, description = "Not authenticated", body = RefusedBody),
         (status = 403, description = "The request comes from another origin", body = RefusedBody),
         (status = 404, description = "You have no such session", body = RefusedBody),
+        (status = 409, description = "With JWTs: another tab has just refreshed; ask again", body = RefusedBody),
         (status = 503, description = "The store cannot answer", body = RefusedBody),
     ),
 )]
@@ -117,6 +119,7 @@ pub(super) async fn revoke(
         (status = 401, description = "Not authenticated", body = RefusedBody),
         (status = 403, description = "The request comes from another origin", body = RefusedBody),
         (status = 404, description = "You have no such session", body = RefusedBody),
+        (status = 409, description = "With JWTs: another tab has just refreshed; ask again", body = RefusedBody),
         (status = 503, description = "The store cannot answer", body = RefusedBody),
     ),
 )]

@@ -78,6 +78,10 @@ pub(super) struct TokenBody {
         (status = 200, description = "The token", body = TokenBody),
         (status = 401, description = "Not authenticated", body = RefusedBody),
         (status = 403, description = "The request comes from another origin", body = RefusedBody),
+        (status = 400, description = "The body cannot be read", body = RefusedBody),
+        (status = 408, description = "The body did not come in time", body = RefusedBody),
+        (status = 409, description = "Another tab has just refreshed; ask again", body = RefusedBody),
+        (status = 413, description = "The body is over 64 KiB", body = RefusedBody),
         (status = 422, description = "No tokens are made for that audience", body = InvalidBody),
         (status = 503, description = "The store cannot answer", body = RefusedBody),
     ),
@@ -116,10 +120,16 @@ pub(in crate::web) const INTROSPECT: &str = "/introspect";
 /// proves itself by the introspection secret: `Authorization: Bearer`, or `Basic` with it as the password.
 #[utoipa::path(
     post, path = INTROSPECT, tag = "Tokens",
-    request_body(content((IntrospectionForm = "application/x-www-form-urlencoded"))),
+    request_body(content(
+        (IntrospectionForm = "application/x-www-form-urlencoded"), (IntrospectionForm = "multipart/form-data"), (IntrospectionForm = "application/json"),
+    )),
     responses(
         (status = 200, description = "`active`, and if it is true what the token says"),
         (status = 401, description = "The secret is missing or wrong", body = RefusedBody),
+        (status = 403, description = "The request comes from another origin", body = RefusedBody),
+        (status = 400, description = "The body cannot be read", body = RefusedBody),
+        (status = 408, description = "The body did not come in time", body = RefusedBody),
+        (status = 413, description = "The body is over 64 KiB", body = RefusedBody),
         (status = 422, description = "No token was sent", body = InvalidBody),
         (status = 503, description = "The store cannot answer", body = RefusedBody),
     ),
