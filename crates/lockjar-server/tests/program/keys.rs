@@ -57,7 +57,7 @@ fn a_lost_key_file_is_got_over_and_everybody_stays_logged_in() {
     let place = Place::new();
     let mut server = place.serve(&JWT);
     let form = [("username", "alice"), ("password", PASSWORD)];
-    let cookies = server.post("/register", "", &form).cookies;
+    let cookies = server.post("/register", "", &form).cookies.join("; ");
     let port = server.port().to_string();
     server.signal("-TERM");
     assert!(server.wait().success());

@@ -7,5 +7,6 @@ mod durability;
 mod faults;
 mod keys;
 mod logs;
+mod refreshing;
 mod serving;
 mod support;

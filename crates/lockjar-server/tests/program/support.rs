@@ -126,10 +126,10 @@ impl Drop for Server {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: String,
-    /// `name=value` of the first cookie that was set.
+    /// `name=value` of the cookie that was set, or of the first.
     pub(crate) cookie: Option<String>,
-    /// And of all of them, as a browser sends them back.
-    pub(crate) cookies: String,
+    /// The same of all that were set.
+    pub(crate) cookies: Vec<String>,
 }
 
 impl Server {
@@ -223,14 +223,16 @@ impl Server {
 
 fn answer(response: Result<Response<Body>, ureq::Error>) -> Option<Answer> {
     let mut response = response.ok()?;
-    let cookies = response.headers().get_all("set-cookie").iter();
-    let cookies = cookies.filter_map(|value| value.to_str().ok()?.split(';').next());
-    let cookies: Vec<_> = cookies.map(str::to_owned).collect();
+    let set = response.headers().get_all("set-cookie").iter();
+    let cookies: Vec<_> = set
+        .filter_map(|value| value.to_str().ok()?.split(';').next())
+        .map(str::to_owned)
+        .collect();
     let status = response.status().as_u16();
     Some(Answer {
         status,
         cookie: cookies.first().cloned(),
-        cookies: cookies.join("; "),
+        cookies,
         body: response.body_mut().read_to_string().ok()?,
     })
 }
