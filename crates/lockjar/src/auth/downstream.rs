@@ -17,7 +17,7 @@ pub struct Introspection {
 
 impl Auth {
     /// A short-lived token of the user's session for another service, so that the cookie's own value never leaves the
-    /// cookie. It ends with the session for those who ask [`introspect`](Self::introspect), and by itself for the others.
+    /// cookie. It ends with the session for those who ask [`introspect`](Introspector::introspect), and by itself for the others.
     ///
     /// # Errors
     /// [`Error::Invalid`]: the audience is not among [`JwtSettings::audiences`](super::JwtSettings::audiences);

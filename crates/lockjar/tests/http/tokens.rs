@@ -800,7 +800,7 @@ async fn a_store_that_commits_and_then_fails_is_503_and_the_successor_is_found_a
     assert_is_unavailable(&refresh(&site, &jar).await, "/refresh");
     store.set_loses_answers(false);
     let chain = store.chain(session).await.unwrap().unwrap();
-    assert_eq!(chain.row.generation, 1, "it was committed");
+    assert_eq!(chain.chain.generation, 1, "it was committed");
     let next = refreshed(&site, &jar).await;
     assert_ne!(next.refresh(), jar.refresh());
     assert_eq!(claims(next.access())["gen"], 1, "nothing moved again");
