@@ -10,8 +10,13 @@ fuzz_target!(|data: &[u8]| {
     let mut headers = HeaderMap::new();
     for line in data.split(|byte| *byte == b'\n') {
         let mut halves = line.splitn(2, |byte| *byte == b':');
-        let (name, value) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+        let (name, value) = (
+            halves.next().unwrap_or_default(),
+            halves.next().unwrap_or_default(),
+        );
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
+        {
             headers.append(name, value);
         }
     }
@@ -19,7 +24,13 @@ fuzz_target!(|data: &[u8]| {
     if policy.check(&Method::POST, &headers, || None).is_err() {
         return;
     }
-    let all = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>();
+    let all = |name| {
+        headers
+            .get_all(name)
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .collect::<Vec<_>>()
+    };
     let (origins, sites) = (all("origin"), all("sec-fetch-site"));
     let own_site = matches!(sites[..], [b"same-origin"] | [b"none"]);
     match origins[..] {

@@ -39,7 +39,7 @@ fuzz_target!(|data: &[u8]| {
         sub: UserId::from_bytes([1; 16]),
         client_id: ISSUER.to_owned(),
         sid: SessionId::from_bytes([2; 16]),
-        generation: 0,
+        generation: Some(0),
         jti: TokenId::from_bytes([3; 16]),
         iat: NOW,
         exp: NOW.after(KeyPolicy::default().token_lifetime),

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::run::{Outcome, cargo, run};
+use crate::run::{Outcome, cargo, output, run};
 
 const FOLDER: &str = "fuzz";
 /// Each target, and how many inputs it is tried with.
@@ -39,9 +39,13 @@ fn try_out(target: &str, name: &str, inputs: u32) -> Outcome {
     let (seeds, corpus) = (format!("seeds/{name}"), format!("corpus/{name}"));
     fs::create_dir_all(Path::new(FOLDER).join(&corpus)).map_err(|error| error.to_string())?;
     let program = Path::new("target").join(target).join("release").join(name);
-    run(Command::new(program)
-        .args(["-seed=1", "-verbosity=0", "-timeout=20"])
-        .arg(format!("-runs={inputs}"))
-        .args([corpus, seeds])
-        .current_dir(FOLDER))
+    // It has much to say, which is worth reading only where it found something.
+    output(
+        Command::new(program)
+            .args(["-seed=1", "-timeout=20"])
+            .arg(format!("-runs={inputs}"))
+            .args([corpus, seeds])
+            .current_dir(FOLDER),
+    )
+    .map(drop)
 }

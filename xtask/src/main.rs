@@ -3,6 +3,7 @@
 //! `cargo xtask test` runs every part of the test suite and installs what a fresh machine lacks;
 //! `cargo xtask test PART…` runs the parts named; `cargo xtask tidy` checks the house rules alone.
 
+mod fuzz;
 mod install;
 mod licences;
 mod parts;

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::fuzz::fuzz;
 use crate::install;
 use crate::licences::licences;
 use crate::run::{Outcome, cargo, output, run};
@@ -47,6 +48,11 @@ pub(crate) const PARTS: &[Part] = &[
         name: "rust",
         what: "unit, HTTP, conformance and documentation tests",
         run: rust,
+    },
+    Part {
+        name: "fuzz",
+        what: "nothing that libFuzzer makes up breaks what reads requests",
+        run: fuzz,
     },
     Part {
         name: "docs",
