@@ -1,7 +1,7 @@
 //! Findings in the files: L02x, who may read or write what only the server should.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use lockjar::Strategy;
 
@@ -11,87 +11,96 @@ use crate::config::Config;
 const OTHERS_READ: u32 = 0o044;
 const OTHERS_WRITE: u32 = 0o022;
 
+/// A file, what others may not do with it, and why.
+struct Watched {
+    path: PathBuf,
+    bits: u32,
+    number: &'static str,
+    why: &'static str,
+    remedy: &'static str,
+}
+
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
-    let database = &config.database_file;
-    let sides = ["-wal", "-shm"].map(|suffix| {
-        let mut side = database.clone().into_os_string();
-        side.push(suffix);
-        PathBuf::from(side)
-    });
-    let data = std::iter::once(database).chain(&sides).filter_map(|path| {
-        exposed(
-            path,
-            OTHERS_READ | OTHERS_WRITE,
-            "L020",
-            "holds password hashes",
-            "Run chmod 600 on it",
-        )
-    });
-    let key = config.tls.iter().filter_map(|(_, key)| {
-        exposed(
-            key,
-            OTHERS_READ | OTHERS_WRITE,
-            "L021",
-            "is the TLS private key",
-            "Run chmod 600 on it, and replace the key if others were there",
-        )
-    });
-    let master = (config.strategy() == Strategy::Jwt).then(|| config.key_file());
-    let master = master.iter().filter_map(|key| {
-        exposed(
-            key,
-            OTHERS_READ | OTHERS_WRITE,
-            "L023",
-            "decrypts the keys that sign tokens",
-            "Run chmod 600 on it; if others were there, stop the server, put the file away, run lockjar keys revoke --all, and start again",
-        )
-    });
-    let introspection =
-        (config.strategy() == Strategy::Jwt).then(|| config.introspection_secret_file());
-    let introspection = introspection.flatten().into_iter().filter_map(|file| {
-        exposed(
-            file,
-            OTHERS_READ | OTHERS_WRITE,
-            "L024",
-            "lets whoever knows it ask about tokens",
-            "Run chmod 600 on it, and replace the secret if others were there",
-        )
-    });
-    let settings = config.file.iter().filter_map(|path| {
-        exposed(
-            path,
-            OTHERS_WRITE,
-            "L022",
-            "decides how people log in",
-            "Run chmod go-w on it",
-        )
-    });
-    data.chain(key)
-        .chain(master)
-        .chain(introspection)
-        .chain(settings)
+    let watched = data(config).into_iter().chain(secrets(config));
+    watched
+        .chain(settings(config))
+        .filter_map(|file| exposed(&file))
         .collect()
 }
 
+fn data(config: &Config) -> [Watched; 3] {
+    ["", "-wal", "-shm"].map(|suffix| {
+        let mut path = config.database_file.clone().into_os_string();
+        path.push(suffix);
+        Watched {
+            path: path.into(),
+            bits: OTHERS_READ | OTHERS_WRITE,
+            number: "L020",
+            why: "holds password hashes",
+            remedy: "Run chmod 600 on it",
+        }
+    })
+}
+
+fn secrets(config: &Config) -> Vec<Watched> {
+    let with_jwts = config.strategy() == Strategy::Jwt;
+    let files = [
+        (
+            config.tls.as_ref().map(|(_, key)| key.as_path()),
+            "L021",
+            "is the TLS private key",
+            "Run chmod 600 on it, and replace the key if others were there",
+        ),
+        (
+            with_jwts.then(|| config.key_file()),
+            "L023",
+            "decrypts the keys that sign tokens",
+            "Run chmod 600 on it; if others were there, stop the server, put the file away, run lockjar keys revoke --all, \
+             and start again",
+        ),
+        (
+            config.introspection_secret_file().filter(|_| with_jwts),
+            "L024",
+            "lets whoever knows it ask about tokens",
+            "Run chmod 600 on it, and replace the secret if others were there",
+        ),
+    ];
+    let watched = files.into_iter().filter_map(|(path, number, why, remedy)| {
+        Some(Watched {
+            path: path?.to_owned(),
+            bits: OTHERS_READ | OTHERS_WRITE,
+            number,
+            why,
+            remedy,
+        })
+    });
+    watched.collect()
+}
+
+fn settings(config: &Config) -> Option<Watched> {
+    config.file.as_ref().map(|path| Watched {
+        path: path.clone(),
+        bits: OTHERS_WRITE,
+        number: "L022",
+        why: "decides how people log in",
+        remedy: "Run chmod go-w on it",
+    })
+}
+
 /// A finding, if others than the owner may do what they should not.
-fn exposed(
-    path: &Path,
-    bits: u32,
-    number: &'static str,
-    why: &str,
-    remedy: &'static str,
-) -> Option<Finding> {
-    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
-    let verb = if mode & OTHERS_WRITE & bits == 0 {
+fn exposed(file: &Watched) -> Option<Finding> {
+    let mode = std::fs::metadata(&file.path).ok()?.permissions().mode() & 0o777;
+    let verb = if mode & OTHERS_WRITE & file.bits == 0 {
         "read"
     } else {
         "write"
     };
     let what = format!(
-        "{} {why}, and others on this machine may {verb} it (mode {mode:o})",
-        path.display()
+        "{} {}, and others on this machine may {verb} it (mode {mode:o})",
+        file.path.display(),
+        file.why
     );
-    (mode & bits != 0).then(|| Finding::serious(number, what, remedy))
+    (mode & file.bits != 0).then(|| Finding::serious(file.number, what, file.remedy))
 }
 
 #[cfg(test)]
@@ -160,7 +169,11 @@ mod tests {
         std::fs::write(&path, "").unwrap();
         let found = |mode| {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-            exposed(&path, OTHERS_WRITE, "L022", "", "").is_some()
+            let mut config = load(&[], "").unwrap();
+            config.file = Some(path.clone());
+            findings(&config)
+                .iter()
+                .any(|finding| finding.number == "L022")
         };
         assert!(found(0o666) && found(0o620) && !found(0o644));
     }
