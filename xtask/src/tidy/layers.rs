@@ -39,7 +39,7 @@ const LAYERS: &[Layer] = &[
             "Cookie::build",
             "Cookie::new",
         ],
-        homes: &["cookie.rs"],
+        homes: &["cookie.rs", "cookie/"],
         because: "CookiePolicy is the only writer of Set-Cookie",
     },
 ];
