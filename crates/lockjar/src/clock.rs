@@ -88,12 +88,6 @@ impl Clock for SystemClock {
     }
 }
 
-/// The time that the calling thread has had a processor for.
-pub(crate) fn processor_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::try_from(time).unwrap_or_default()
-}
-
 #[cfg(target_os = "linux")]
 fn boot_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);

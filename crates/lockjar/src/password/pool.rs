@@ -1,22 +1,15 @@
-//! The threads that hash passwords: few, each with memory of its own that it keeps, behind a queue that is bounded. A storm
-//! of log-ins waits here, and past the bound is told to come back, while those who are logged in notice nothing.
-//!
-//! A hashing thread gives way to every other. Where the others leave it nothing, as when requests or something else fill the
-//! machine, nobody could log in at all; so one that was starved is replaced by one that takes a small share, until that has
-//! the processor to itself again. (It takes a new thread because none may raise its own priority.)
-
-mod priority;
+//! The threads that hash passwords: few, of low priority, each with memory of its own that it keeps, behind a queue
+//! that is bounded. A storm of log-ins waits here, and past the bound is told to come back, while those who are logged
+//! in notice nothing.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use self::priority::{Priority, Turn};
 use super::Memory;
 use crate::error::{Error, StoreError};
 
@@ -28,6 +21,9 @@ const SLOTS_PER_THREAD: usize = 32;
 const KEEP_MEMORY: Duration = Duration::from_secs(30);
 /// When it is worth trying again after a full queue.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Where the scheduler has a choice, a thread that answers requests goes first.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
 
 type Job = Box<dyn FnOnce(&mut Memory) + Send>;
 
@@ -36,16 +32,6 @@ type Job = Box<dyn FnOnce(&mut Memory) + Send>;
 pub(crate) struct HashPool {
     jobs: Sender<Job>,
     slots: Arc<Semaphore>,
-    team: Arc<Team>,
-}
-
-/// What the threads and those who hand them jobs tell each other.
-struct Team {
-    waiting: Receiver<Job>,
-    /// Threads that were starved and wait for a replacement, working on.
-    starved: AtomicUsize,
-    /// Replacements that have begun: as many of the others leave.
-    replaced: AtomicUsize,
 }
 
 impl HashPool {
@@ -59,18 +45,15 @@ impl HashPool {
 
     fn with(threads: usize, slots: usize) -> std::io::Result<Self> {
         let (jobs, waiting) = unbounded::<Job>();
-        let team = Arc::new(Team {
-            waiting,
-            starved: AtomicUsize::new(0),
-            replaced: AtomicUsize::new(0),
-        });
-        for _ in 0..threads {
-            team.add(Priority::GivesWay)?;
+        for number in 0..threads {
+            let waiting = waiting.clone();
+            thread::Builder::new()
+                .name(format!("lockjar-hash-{number}"))
+                .spawn(move || work(&waiting))?;
         }
         Ok(Self {
             jobs,
             slots: Arc::new(Semaphore::new(slots)),
-            team,
         })
     }
 
@@ -84,7 +67,6 @@ impl HashPool {
         Ok(Slot {
             permit,
             jobs: self.jobs.clone(),
-            team: Arc::clone(&self.team),
         })
     }
 }
@@ -93,7 +75,6 @@ impl HashPool {
 pub(crate) struct Slot {
     permit: OwnedSemaphorePermit,
     jobs: Sender<Job>,
-    team: Arc<Team>,
 }
 
 impl Slot {
@@ -111,7 +92,6 @@ impl Slot {
             drop(permit);
         });
         self.jobs.send(job).map_err(|_| gone())?;
-        self.team.replace_starved();
         result.await.map_err(|_| gone())
     }
 }
@@ -122,65 +102,22 @@ fn gone() -> Error {
     ))
 }
 
-impl Team {
-    fn add(self: &Arc<Self>, priority: Priority) -> std::io::Result<()> {
-        let team = Arc::clone(self);
-        thread::Builder::new()
-            .name("lockjar-hash".to_owned())
-            .spawn(move || team.work(priority))
-            .map(drop)
-    }
-
-    /// Called by those who hand out jobs, since a thread that was starved can start none but its like.
-    fn replace_starved(self: &Arc<Self>) {
-        while take(&self.starved) {
-            match self.add(Priority::TakesAShare) {
-                Ok(()) => self.replaced.fetch_add(1, Ordering::Relaxed),
-                // The starved one works on, and will ask again.
-                Err(_) => break,
-            };
-        }
-    }
-
-    fn work(&self, mut priority: Priority) {
-        priority.take_on();
-        let mut memory = Memory::default();
-        while let Some(job) = self.next(&mut memory) {
-            let turn = Turn::begin();
-            run(job, &mut memory);
-            match priority {
-                Priority::GivesWay if take(&self.replaced) => return,
-                Priority::GivesWay if turn.was_starved() => {
-                    self.starved.fetch_add(1, Ordering::Relaxed);
-                }
-                Priority::TakesAShare if turn.was_undisturbed() => {
-                    priority = Priority::GivesWay;
-                    priority.take_on();
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// The next job; none when the last handle is gone.
-    fn next(&self, memory: &mut Memory) -> Option<Job> {
-        match self.waiting.recv_timeout(KEEP_MEMORY) {
-            Ok(job) => Some(job),
-            Err(RecvTimeoutError::Disconnected) => None,
+fn work(waiting: &Receiver<Job>) {
+    lower_priority();
+    let mut memory = Memory::default();
+    loop {
+        match waiting.recv_timeout(KEEP_MEMORY) {
+            Ok(job) => run(job, &mut memory),
+            Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
                 memory.free();
-                self.waiting.recv().ok()
+                match waiting.recv() {
+                    Ok(job) => run(job, &mut memory),
+                    Err(_) => return,
+                }
             }
         }
     }
-}
-
-/// Takes one, if there is one.
-fn take(count: &AtomicUsize) -> bool {
-    let one_less = |count: usize| count.checked_sub(1);
-    count
-        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
-        .is_ok()
 }
 
 /// A panic ends its job, whose caller is answered 503, and not the thread.
@@ -189,6 +126,17 @@ fn run(job: Job, memory: &mut Memory) {
         tracing::error!("a password job panicked; its caller was answered 503");
     }
 }
+
+/// On Linux 'process 0' means the calling thread alone. Where it is refused, hashing goes on at normal priority.
+#[cfg(target_os = "linux")]
+fn lower_priority() {
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::warn!(%error, "the password threads keep their normal priority");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn lower_priority() {}
 
 #[cfg(test)]
 mod tests {
@@ -231,45 +179,14 @@ mod tests {
     }
 
     #[cfg(target_os = "linux")]
-    mod priorities {
-        use super::*;
-        use crate::password::pool::priority::of_this_thread;
-
-        async fn next(pool: &HashPool) -> Option<Priority> {
-            let slot = pool.admit().unwrap();
-            slot.run(|_| of_this_thread()).await.unwrap()
-        }
-
-        #[tokio::test]
-        async fn the_threads_give_way_to_those_that_answer() {
-            let pool = HashPool::with(1, 2).unwrap();
-            assert_eq!(next(&pool).await, Some(Priority::GivesWay));
-            assert_eq!(of_this_thread(), None);
-        }
-
-        /// Sleeping stands for waiting for a processor: neither is time that one had.
-        #[tokio::test]
-        async fn a_starved_thread_is_replaced_by_one_that_takes_a_share_until_it_is_undisturbed() {
-            let pool = HashPool::with(1, 4).unwrap();
-            let starving = pool.admit().unwrap();
-            starving
-                .run(|_| thread::sleep(Duration::from_millis(400)))
-                .await
-                .unwrap();
-            let mut seen = Vec::new();
-            // The first may still be the starved one's.
-            while !seen.contains(&Some(Priority::TakesAShare)) && seen.len() < 3 {
-                seen.push(next(&pool).await);
-            }
-            assert_eq!(seen.last(), Some(&Some(Priority::TakesAShare)), "{seen:?}");
-            assert_eq!(next(&pool).await, Some(Priority::GivesWay));
-            let mut tries = 0..100;
-            // One thread's handle and the pool's own: the starved one has left.
-            while Arc::strong_count(&pool.team) > 2 && tries.next().is_some() {
-                next(&pool).await;
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-            assert_eq!(Arc::strong_count(&pool.team), 2);
-        }
+    #[tokio::test]
+    async fn the_threads_yield_to_those_that_answer() {
+        let pool = HashPool::with(1, 1).unwrap();
+        let nice = || rustix::process::getpriority_process(None).unwrap();
+        assert_eq!(
+            pool.admit().unwrap().run(move |_| nice()).await.unwrap(),
+            NICENESS
+        );
+        assert_eq!(nice(), 0);
     }
 }
