@@ -178,7 +178,10 @@ test.describe('where the guard is off', () => {
   }) => {
     const victim = await signUp(page);
     const fields = { current_password: victim.password, new_password: 'the one the attacker knows' };
-    await attack(page, attacker.crossSite, 'form', `${unguarded.url}/password`, fields);
+    const status = await attack(page, attacker.crossSite, 'form', `${unguarded.url}/password`, fields);
+    // Without its cookie it is shown the way to log in, which a change that was made is not.
+    expect(status).toBe(303);
+    await expect(page).toHaveURL(/\/login\?/);
     expect(await canLogIn(await newDevice(), victim)).toBe(true);
   });
 });

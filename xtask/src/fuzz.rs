@@ -1,4 +1,4 @@
-//! Fuzzing in its short form: as many inputs for each target as fit into a test run, the same ones every time.
+//! Fuzzing in its short form: as many inputs for each target as fit into a test run, on top of what earlier runs kept.
 
 use std::env::consts::ARCH;
 use std::fs;
@@ -24,7 +24,7 @@ const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-l
 pub(crate) fn fuzz() -> Outcome {
     // The host's own, named so that build scripts and macros are built without counters.
     let target = format!("{ARCH}-unknown-linux-gnu");
-    run(cargo("build --quiet --release --locked")
+    run(cargo("build --quiet --release")
         .args(["--target", &target])
         .env("RUSTFLAGS", COVERAGE)
         .current_dir(FOLDER))?;

@@ -9,38 +9,16 @@ use lockjar::ConfigError;
 use lockjar::jwt::MasterKey;
 use tempfile::NamedTempFile;
 
-/// A master key and the file that it is in.
-pub(crate) struct KeyFile<'a> {
-    path: &'a Path,
-    pub(crate) key: MasterKey,
-    is_new: bool,
-}
-
-impl KeyFile<'_> {
-    /// Takes back a file that was made for nothing: keys were there already, and this one opens none of them.
-    pub(crate) fn take_back(self) {
-        if self.is_new {
-            let _ = fs::remove_file(self.path);
-        }
-    }
-
-    /// What to tell whoever starts a server.
-    pub(crate) fn announce(&self) {
-        if self.is_new {
-            tracing::info!(path = %self.path.display(), "a new master key was made: back it up, apart from the database");
-        }
-    }
-}
-
-/// The key in the file; a new one, with its file, where there is none.
-pub(crate) fn read_or_make(path: &Path) -> Result<KeyFile<'_>, ConfigError> {
+/// The key in the file; a new one, with its file, where there is none. A file is never removed again: by then another
+/// process may have sealed keys by it.
+pub(crate) fn read_or_make(path: &Path) -> Result<MasterKey, ConfigError> {
     let made = match path.exists() {
         true => None,
         false => make(path).map_err(|error| wrong(path, "cannot be made", &error))?,
     };
-    let is_new = made.is_some();
-    let key = made.map_or_else(|| read(path), Ok)?;
-    Ok(KeyFile { path, key, is_new })
+    let Some(key) = made else { return read(path) };
+    tracing::info!(path = %path.display(), "a new master key was made: back it up, apart from the database");
+    Ok(key)
 }
 
 /// Makes the file whole or not at all, and never in the place of another's: none where somebody was faster.
@@ -100,15 +78,12 @@ mod tests {
     fn the_file_is_made_once_for_its_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lockjar.key");
-        let key = read_or_make(&path).unwrap().key;
+        let key = read_or_make(&path).unwrap();
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
         );
-        let again = read_or_make(&path).unwrap();
-        assert_eq!(*again.key.reveal(), *key.reveal());
-        again.take_back();
-        assert!(path.exists(), "what was there before is left alone");
+        assert_eq!(*read_or_make(&path).unwrap().reveal(), *key.reveal());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
@@ -117,7 +92,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lockjar.key");
         let keys: Vec<_> = std::thread::scope(|scope| {
-            let start = || read_or_make(&path).unwrap().key.reveal().to_string();
+            let start = || read_or_make(&path).unwrap().reveal().to_string();
             let starts: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
             starts
                 .into_iter()
@@ -125,14 +100,6 @@ mod tests {
                 .collect()
         });
         assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
-    }
-
-    #[test]
-    fn a_file_that_was_made_for_nothing_goes_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lockjar.key");
-        read_or_make(&path).unwrap().take_back();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]

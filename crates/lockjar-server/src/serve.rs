@@ -12,7 +12,10 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use lockjar::{Auth, Strategy};
+use lockjar::jwt::MasterKey;
+use lockjar::store::Keys;
+use lockjar::store::sqlite::SqliteStore;
+use lockjar::{Auth, ConfigError, Strategy};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -70,26 +73,34 @@ async fn open(config: &Config, port: u16) -> Result<Auth, Box<dyn std::error::Er
     if config.strategy() == Strategy::Session {
         return Ok(config.builder(port)?.open(config.database()).await?);
     }
-    let file = keyfile::read_or_make(config.key_file())?;
+    config.builder_to_check(port)?.check()?;
+    let store = SqliteStore::open(config.database()).await?;
+    let key = master_key(config, &store).await?;
     let secrets = [Some(config.key_file()), config.introspection_secret_file()];
     secrets
         .into_iter()
         .flatten()
         .for_each(keyfile::warn_if_exposed);
-    let opened = match config.builder_with(file.key.clone(), port) {
-        Ok(builder) => builder.open(config.database()).await,
-        Err(error) => Err(error.into()),
-    };
-    match opened {
-        Ok(auth) => {
-            file.announce();
-            Ok(auth)
-        }
-        Err(error) => {
-            file.take_back();
-            Err(error.into())
-        }
+    let builder = config.builder_with(key, port)?;
+    Ok(builder.open_with(Arc::new(store)).await?)
+}
+
+/// The key in its file. It is made only where it has nothing to open.
+async fn master_key(
+    config: &Config,
+    store: &SqliteStore,
+) -> Result<MasterKey, Box<dyn std::error::Error>> {
+    let file = config.key_file();
+    let keys = store.keys().await?;
+    if !file.exists() && keys.iter().any(|key| key.revoked_at.is_none()) {
+        return Err(ConfigError::new(format!(
+            "the key file {} is not there, and the database has signing keys that only it opens: put it back, or go on without \
+             them by `lockjar keys revoke --all`",
+            file.display()
+        ))
+        .into());
     }
+    Ok(keyfile::read_or_make(file)?)
 }
 
 /// The signals that ask the program to stop.

@@ -22,14 +22,16 @@ pub(crate) async fn keys(config: &Config, command: KeysCommand) -> Outcome {
     let file = config.key_file();
     let master = match &command {
         // A new beginning: the old file is lost, or known to others and put away.
-        KeysCommand::Revoke { all: true, .. } => keyfile::read_or_make(file)?.key,
+        KeysCommand::Revoke { all: true, .. } => keyfile::read_or_make(file)?,
         _ => keyfile::read(file)?,
     };
     let builder = config.builder_with(master, config.listen_port())?;
-    let auth = builder
-        .with_unreadable_keys()
-        .open(config.database())
-        .await?;
+    let builder = match &command {
+        // What one file has sealed another must not add to.
+        KeysCommand::Rotate => builder,
+        KeysCommand::List | KeysCommand::Revoke { .. } => builder.with_unreadable_keys(),
+    };
+    let auth = builder.open(config.database()).await?;
     let done = run(&auth, command).await;
     auth.close().await;
     done.map(|()| ExitCode::SUCCESS)
@@ -43,18 +45,34 @@ async fn run(auth: &Auth, command: KeysCommand) -> Result<()> {
             operator.rotate_keys().await?;
             list(auth).await
         }
-        KeysCommand::Revoke { kid: Some(kid), .. } => match operator.revoke_key(&kid).await {
-            Err(Error::NotFound) => Err(ConfigError::new(format!(
-                "there is no key {kid:?}; see `lockjar keys list`"
-            ))
-            .into()),
-            Err(error) => Err(error.into()),
-            Ok(()) => Ok(say(format_args!("revoked {kid}; its tokens are refused"))?),
-        },
+        KeysCommand::Revoke { kid: Some(kid), .. } => revoke(auth, &kid).await,
         KeysCommand::Revoke { kid: None, .. } => {
             operator.revoke_all_keys().await?;
             Ok(say("revoked every key; a new one signs")?)
         }
+    }
+}
+
+/// By a key file that opens none of the keys, the replacement would be one that nobody else opens.
+async fn revoke(auth: &Auth, kid: &str) -> Result<()> {
+    let keys = auth.operator().keys().await?;
+    let mut unrevoked = keys
+        .iter()
+        .filter(|key| key.revoked_at.is_none())
+        .peekable();
+    if unrevoked.peek().is_some() && !unrevoked.any(|key| key.opens) {
+        return Err(ConfigError::new(
+            "the key file opens none of the keys: name the right one with --jwt-key-file, or revoke them all with --all",
+        )
+        .into());
+    }
+    match auth.operator().revoke_key(kid).await {
+        Err(Error::NotFound) => Err(ConfigError::new(format!(
+            "there is no key {kid:?}; see `lockjar keys list`"
+        ))
+        .into()),
+        Err(error) => Err(error.into()),
+        Ok(()) => Ok(say(format_args!("revoked {kid}; its tokens are refused"))?),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use super::support::{PASSWORD, Place, Server, eventually};
 
@@ -48,8 +48,54 @@ fn jwts_are_signed_by_keys_that_the_database_alone_does_not_give_away() {
     drop(again);
     fs::remove_file(&key).unwrap();
     let refused = complaint(place.run(&["serve", "--listen", "127.0.0.1:0", "--token", "jwt"]));
-    assert!(refused.contains("another master key"), "{refused}");
+    assert!(
+        refused.contains("is not there") && refused.contains("--all"),
+        "{refused}"
+    );
     assert!(!key.exists(), "and no wrong file is left behind");
+}
+
+#[test]
+fn another_key_file_changes_nothing() {
+    let place = Place::new();
+    let server = place.serve(&JWT);
+    let cookie = register(&server, "alice");
+    let before = keys(&place, &["list"]);
+    let (kid, _) = before.split_once('\t').unwrap();
+    fs::write(place.path().join("other.key"), "A".repeat(43)).unwrap();
+    let other = ["--token", "jwt", "--jwt-key-file", "other.key"];
+    for command in [&["keys", "rotate"][..], &["keys", "revoke", kid]] {
+        let refused = complaint(place.run(&[command, &other].concat()));
+        assert!(refused.contains("key"), "{refused}");
+    }
+    assert_eq!(keys(&place, &["list"]), before);
+    assert!(server.is_in(&cookie));
+}
+
+#[test]
+fn two_first_starts_at_once_leave_one_key_file_that_opens_what_they_stored() {
+    for _ in 0..5 {
+        let place = Place::new();
+        let start = || {
+            let mut command = place.command();
+            command.args(["serve", "--listen", "127.0.0.1:0", "--token", "jwt"]);
+            command
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap()
+        };
+        let mut both = [start(), start()];
+        let listed = || place.run(&["keys", "list", "--token", "jwt"]);
+        eventually("one of them has stored a key", || {
+            String::from_utf8_lossy(&listed().stdout).contains("\tsigns")
+        });
+        for server in &mut both {
+            let _ = server.kill();
+            server.wait().unwrap();
+        }
+        assert!(String::from_utf8_lossy(&listed().stdout).contains("\tsigns"));
+    }
 }
 
 #[test]

@@ -63,7 +63,11 @@ impl Auth {
         check: impl Fn() -> Result<T, Invalid>,
     ) -> Result<Result<T, Invalid>, Error> {
         let checked = check();
-        if !matches!(checked, Ok(_) | Err(Invalid::UnknownKey)) || self.keys_are_believed(jwt) {
+        let asks_for_keys = matches!(
+            checked,
+            Ok(_) | Err(Invalid::UnknownKey | Invalid::UnreadableKey)
+        );
+        if !asks_for_keys || self.keys_are_believed(jwt) {
             return Ok(checked);
         }
         self.believe_keys(jwt).await?;

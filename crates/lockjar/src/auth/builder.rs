@@ -191,6 +191,8 @@ impl Builder {
         let checked = self.checked()?;
         let began = self.clock.uptime();
         let beat = store.beat(None).await?;
+        // Whatever else can fail comes before keys are made and stored.
+        let hashing = HashPool::start().map_err(OpenError::Threads)?;
         for danger in self.dangers(&checked.public) {
             tracing::warn!(public_url = %checked.public, "{danger}");
         }
@@ -218,7 +220,7 @@ impl Builder {
             touches: Noted::default(),
             cache: SessionCache::new(self.cache_capacity),
             reads: Semaphore::new(READS),
-            hashing: HashPool::start().map_err(OpenError::Threads)?,
+            hashing,
             argon: self.argon,
             policy: self.policy,
             limits: self.limits.with_fitting_touches(),

@@ -4,7 +4,7 @@ use super::jwt::{For, Jwt};
 use super::{AccessToken, Auth};
 use crate::current::CurrentUser;
 use crate::error::{Error, Problem, StoreError};
-use crate::jwt::Claims;
+use crate::jwt::{Claims, Invalid};
 
 /// What is known of a token that is good now ([RFC 7662](https://www.rfc-editor.org/rfc/rfc7662), 2.2).
 #[derive(Clone, Debug)]
@@ -74,8 +74,13 @@ impl Introspector<'_> {
         let (auth, jwt, now) = (self.auth, self.jwt, self.auth.inner.clock.now());
         let token = token.as_ref();
         let verified = auth.by_keys(jwt, || jwt.verify_any(token, now)).await?;
-        let Ok(claims) = verified else {
-            return Ok(None);
+        let claims = match verified {
+            Ok(claims) => claims,
+            // Whether it is good is what cannot be known.
+            Err(Invalid::UnreadableKey) => {
+                return Err(StoreError::unavailable("a signing key cannot be opened").into());
+            }
+            Err(_) => return Ok(None),
         };
         // An access token that a service was shown has arrived as well as one that we were shown. Those that we know are
         // kept, so that each is noted once, however often it is asked about.

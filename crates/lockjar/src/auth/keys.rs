@@ -8,7 +8,7 @@ use super::jwt::{Jwt, JwtSettings};
 use super::{Auth, Operator};
 use crate::clock::Timestamp;
 use crate::error::{ConfigError, Error, OpenError, StoreError};
-use crate::jwt::{Jwks, Key, KeyRing, SigningKey};
+use crate::jwt::{Jwks, Key, KeyRing, SealError, SigningKey};
 use crate::store::{Store, StoredKey};
 
 /// Others may change the keys while we do; each time we look again.
@@ -62,6 +62,15 @@ pub(super) async fn load_as_they_are(
     settings: &JwtSettings,
 ) -> Result<KeyRing, OpenError> {
     Ok(ring(&store.keys().await?, settings))
+}
+
+/// Whether others go on under another master key. They would refuse what is signed under this one.
+fn is_superseded(stored: &[StoredKey], settings: &JwtSettings) -> bool {
+    let mut unrevoked = stored.iter().filter(|row| row.revoked_at.is_none());
+    unrevoked.any(|row| match open(row, settings) {
+        Ok(_) => false,
+        Err(why) => matches!(why.downcast_ref(), Some(SealError::OtherMasterKey)),
+    })
 }
 
 /// A server with another master key than its neighbours would sign what they refuse, and refuse what they sign.
@@ -128,7 +137,12 @@ impl Auth {
             return Ok(None);
         };
         self.believe_keys(jwt).await?;
-        Ok(Some(jwt.keys().jwks(self.inner.clock.now())))
+        let (ring, now) = (jwt.keys(), self.inner.clock.now());
+        let jwks = ring.jwks(now);
+        if jwks.keys.is_empty() && ring.has_unreadable() {
+            return Err(StoreError::unavailable("no signing key can be opened").into());
+        }
+        Ok(Some(jwks))
     }
 
     /// How long others may keep the keys.
@@ -145,7 +159,9 @@ impl Auth {
         let Some(jwt) = &self.inner.jwt else {
             return Ok(());
         };
-        let _turn = jwt.turn().await;
+        let turn = timeout(self.inner.trust.staleness(), jwt.turn()).await;
+        let _turn =
+            turn.map_err(|_| StoreError::unavailable("the signing keys are being changed"))?;
         self.read_keys(jwt).await
     }
 
@@ -189,7 +205,11 @@ impl Auth {
     pub(super) async fn tend_keys(&self) {
         let Some(jwt) = &self.inner.jwt else { return };
         let (now, interval) = (self.inner.clock.now(), jwt.settings.rotate_every);
-        let tended = |ring: &KeyRing| {
+        let tended = |ring: &KeyRing, stored: &[StoredKey]| {
+            if is_superseded(stored, &jwt.settings) {
+                let why = "another master key is in use: start again with its key file";
+                return Err(StoreError::unavailable(why).into());
+            }
             let ring = ring.clone().with_a_signer(now);
             let ring = match ring.due(now, interval) {
                 true => ring.rotate(now),
@@ -208,7 +228,7 @@ impl Auth {
     async fn change_keys(
         &self,
         jwt: &Jwt,
-        change: impl Fn(&KeyRing) -> Result<KeyRing, Error>,
+        change: impl Fn(&KeyRing, &[StoredKey]) -> Result<KeyRing, Error>,
     ) -> Result<bool, Error> {
         let (store, now) = (&self.inner.store, self.inner.clock.now());
         // Whoever reads the keys meanwhile must not go on with the old ones after this.
@@ -216,7 +236,7 @@ impl Auth {
         for _ in 0..TRIES {
             let began = self.inner.clock.uptime();
             let before = store.keys().await?;
-            let ring = change(&ring(&before, &jwt.settings))?;
+            let ring = change(&ring(&before, &jwt.settings), &before)?;
             let after = sealed(&ring, &before, &jwt.settings);
             let changed = after != before;
             if !changed || store.set_keys(&before, &after, now).await? {
@@ -257,7 +277,8 @@ impl Operator<'_> {
     /// [`Error::NotFound`] with the session strategy, [`Error::Unavailable`].
     pub async fn rotate_keys(&self) -> Result<(), Error> {
         let (jwt, now) = (self.jwt()?, self.auth.inner.clock.now());
-        let rotated = |ring: &KeyRing| Ok(ring.clone().with_a_signer(now).rotate(now));
+        let rotated =
+            |ring: &KeyRing, _: &[StoredKey]| Ok(ring.clone().with_a_signer(now).rotate(now));
         self.auth.change_keys(jwt, rotated).await?;
         tracing::info!(event = "keys_rotated", "a new signing key was made");
         Ok(())
@@ -270,7 +291,8 @@ impl Operator<'_> {
     /// [`Error::NotFound`]: there is no such key; [`Error::Unavailable`].
     pub async fn revoke_key(&self, kid: &str) -> Result<(), Error> {
         let (jwt, now) = (self.jwt()?, self.auth.inner.clock.now());
-        let revoked = |ring: &KeyRing| ring.revoke(kid, now).map_err(|_| Error::NotFound);
+        let revoked =
+            |ring: &KeyRing, _: &[StoredKey]| ring.revoke(kid, now).map_err(|_| Error::NotFound);
         self.auth.change_keys(jwt, revoked).await?;
         tracing::warn!(event = "key_revoked", kid, "a signing key was revoked");
         Ok(())
@@ -284,7 +306,7 @@ impl Operator<'_> {
     pub async fn revoke_all_keys(&self) -> Result<(), Error> {
         let (jwt, now) = (self.jwt()?, self.auth.inner.clock.now());
         self.auth
-            .change_keys(jwt, |ring| Ok(ring.revoke_all(now)))
+            .change_keys(jwt, |ring, _| Ok(ring.revoke_all(now)))
             .await?;
         tracing::warn!(
             event = "keys_revoked",

@@ -61,6 +61,9 @@ pub enum Invalid {
     /// so reading the keys again may help, at a bounded rate.
     #[error("the key that the header names is not in the ring")]
     UnknownKey,
+    /// The key is in the ring and cannot be opened here, so that nothing is known of what it signed.
+    #[error("the key that the header names cannot be opened here")]
+    UnreadableKey,
     /// The key was revoked.
     #[error("the key that the header names was revoked")]
     RevokedKey,

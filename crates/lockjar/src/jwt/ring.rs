@@ -160,6 +160,12 @@ impl KeyRing {
         self.with_a_signer_of(algorithm, now)
     }
 
+    /// Whether a key that was not revoked cannot be opened here.
+    #[must_use]
+    pub fn has_unreadable(&self) -> bool {
+        self.unrevoked().any(|key| key.signing_key.is_none())
+    }
+
     /// Every key, dead ones too, for a store or a list.
     #[must_use]
     pub fn keys(&self) -> &[Key] {
@@ -208,7 +214,7 @@ impl KeyRing {
         if self.is_dead(key, now) {
             return Err(Invalid::UnknownKey);
         }
-        key.signing_key.as_deref().ok_or(Invalid::UnknownKey)
+        key.signing_key.as_deref().ok_or(Invalid::UnreadableKey)
     }
 
     /// The public keys that others verify by now, to be kept no longer than [`KeyPolicy::jwks_max_age`]. The empty set for
@@ -471,7 +477,8 @@ mod tests {
         let (kid, token) = (signer(&ring, at(0)), token(&ring, at(0)));
         ring.keys[0].signing_key = None;
         assert!(ring.signer(at(1)).is_none() && published(&ring, at(1)).is_empty());
-        assert_eq!(verdict(&ring, &token, at(1)), Err(Invalid::UnknownKey));
+        assert_eq!(verdict(&ring, &token, at(1)), Err(Invalid::UnreadableKey));
+        assert!(ring.has_unreadable());
         let ring = ring.revoke(&kid, at(1)).unwrap();
         assert_eq!(published(&ring, at(1)), [signer(&ring, at(1))]);
         assert_eq!(verdict(&ring, &token, at(1)), Err(Invalid::RevokedKey));

@@ -663,6 +663,21 @@ async fn an_older_refresh_token_of_the_family_can_still_log_out() {
     assert_eq!(site.get("/me", &thief.header()).await.status, 401);
 }
 
+/// A host below the shared domain can put its own access token over the owner's.
+#[tokio::test]
+async fn logging_out_ends_the_session_of_either_cookie() {
+    let site = site().await;
+    let (owner, planted) = (
+        register(&site, "alice").await,
+        register(&site, "mallory").await,
+    );
+    let both = owner.with("access_token", planted.access());
+    assert_eq!(site.post("/logout", &both.header(), &[]).await.status, 200);
+    for jar in [owner, planted] {
+        assert_eq!(refresh(&site, &jar).await.status, 401);
+    }
+}
+
 /// The session id is public: what is made of it logs nobody out.
 #[tokio::test]
 async fn a_forged_token_of_the_session_logs_nobody_out() {

@@ -145,6 +145,41 @@ async fn without_the_old_master_key_the_old_keys_can_be_revoked_and_sessions_liv
     assert!(!is_refused(&new, &access).await);
 }
 
+/// Whoever has the old master key would otherwise have a new key under it within a minute.
+#[tokio::test]
+async fn a_server_with_a_superseded_master_key_makes_no_more_keys() {
+    let fixture = with_jwts().await;
+    let operator = another(&fixture, |builder| {
+        builder.jwt(settings(8)).with_unreadable_keys()
+    });
+    operator.await.operator().revoke_all_keys().await.unwrap();
+    let before = fixture.store.sqlite.keys().await.unwrap();
+    fixture.auth.tend_keys().await;
+    assert_eq!(fixture.store.sqlite.keys().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_opened_is_a_fault_to_services_and_no_log_out() {
+    let secret = "a secret of forty characters or a few more";
+    let settings = JwtSettings {
+        introspection_secret: Some(secret.to_owned().into()),
+        ..settings(7)
+    };
+    let fixture = Fixture::with(|builder| builder.jwt(settings)).await;
+    fixture.alice().await;
+    let token = access(&fixture).await;
+    let start = fixture.store.beat(None).await.unwrap().cursor;
+    rewrite(&fixture, |row| row.sealed.truncate(20)).await;
+    fixture.auth.follow_feed(start).await.unwrap();
+    let asked = fixture.auth.introspector(secret.as_bytes()).unwrap();
+    let asked = asked.introspect(token.reveal()).await;
+    assert!(matches!(asked, Err(Error::Unavailable(_))), "{asked:?}");
+    assert!(matches!(
+        fixture.auth.jwks().await,
+        Err(Error::Unavailable(_))
+    ));
+}
+
 #[tokio::test]
 async fn an_operator_who_only_looks_makes_no_key() {
     let fixture = Fixture::new().await;

@@ -32,7 +32,14 @@ pub(super) async fn log_out(
     user: Result<Option<CurrentUser>, Rejection>,
 ) -> Response {
     let ended = match user {
-        Ok(Some(user)) => site.auth.sign_out(&user).await,
+        Ok(Some(user)) => match asking.client.presented {
+            // The cookies may be of two sessions, since somebody can have planted one of them: both end.
+            Some(other) if other.session != user.session() => {
+                let ended = site.auth.sign_out(&user).await;
+                ended.and(site.auth.sign_out_of(other).await)
+            }
+            _ => site.auth.sign_out(&user).await,
+        },
         Ok(None) => Ok(()),
         Err(rejection) => match (rejection.into_error(), asking.client.presented) {
             // Whoever has a copy could keep its owner's token too old to log out with.
