@@ -122,7 +122,7 @@ settings! {
     #[arg(long, global = true, env = "LOCKJAR_COOKIE_PATH", value_name = "PATH")]
     #[serde(rename = "cookie.path")]
     cookie_path: String,
-    /// Share the cookie with this domain and all below it [default: the public host alone]
+    /// Share the cookie, with JWTs the access token alone, with this domain and all below it [default: the public host alone]
     #[arg(long, global = true, env = "LOCKJAR_COOKIE_DOMAIN", value_name = "DOMAIN")]
     #[serde(rename = "cookie.domain")]
     cookie_domain: String,

@@ -110,8 +110,9 @@ impl Builder {
         self
     }
 
-    /// Refuses changes by requests that do not say where they come from, as programs' usually do not. Default: off,
-    /// unless the cookie is SameSite=None.
+    /// Refuses changes by requests that do not say where they come from, as programs' usually do not, unless they show the
+    /// session's [`csrf_token`](Auth::csrf_token) as `X-CSRF-Token`. So without a session they have to send `Origin`, to log
+    /// in too. `POST /introspect`, which looks at no cookie, is left out. Default: off, unless the cookie is SameSite=None.
     pub fn strict_csrf(self) -> Self {
         Self {
             strict_csrf: true,

@@ -51,7 +51,8 @@ impl Auth {
     /// since redirects and the cookie's path are absolute. It takes these paths:
     /// `/login`, `/register`, `/password`, `/logout`, `/logout/all`, `/logout/others`, `/me`, `/sessions`,
     /// `/sessions/{id}`, `/sessions/{id}/revoke`, and with its pages `/account`, `/assets/lockjar.css` and
-    /// `/assets/lockjar.svg`. A log-out leads to `/`, which is the app's.
+    /// `/assets/lockjar.svg`; with [`Builder::jwt`](crate::Builder::jwt) those that it names too. A log-out leads to `/`,
+    /// which is the app's.
     ///
     /// # Panics
     /// As axum does where two handlers claim one path and method, when the program starts.

@@ -111,7 +111,7 @@ fn mint(
     })
 }
 
-/// The one route that changes nothing by a cookie: services prove themselves by a secret that no browser adds by itself.
+/// The one route beside the GETs that looks at no cookie: services prove themselves by a secret that no browser adds.
 pub(in crate::web) const INTROSPECT: &str = "/introspect";
 
 /// Is this token good now?
