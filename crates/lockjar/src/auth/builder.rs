@@ -203,14 +203,8 @@ impl Builder {
                     true => keys::load_as_they_are(&store, &settings).await?,
                     false => keys::load(&store, &settings, self.clock.now()).await?,
                 };
-                Some(Jwt::new(
-                    settings,
-                    cookie,
-                    &checked.public,
-                    keys,
-                    began,
-                    self.cache_capacity,
-                ))
+                let (public, capacity) = (&checked.public, self.cache_capacity);
+                Some(Jwt::new(settings, cookie, public, keys, began, capacity))
             }
             _ => None,
         };
