@@ -134,8 +134,8 @@ fn differential() -> Outcome {
 
 fn downstream() -> Outcome {
     build_programs()?;
-    let python = install::python("examples/downstream/fastapi/requirements.txt")?;
-    install::node_modules("examples/downstream/node")?;
+    let python = install::python("examples/fastapi/requirements.txt")?;
+    install::node_modules("examples/node")?;
     let mut test = Command::new(python);
     test.args(["-B", "tests/downstream/test.py", "target/debug/lockjar"]);
     run(&mut test)
