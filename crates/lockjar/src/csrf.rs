@@ -18,12 +18,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Mac;
 use http::header::{self, AsHeaderName, HeaderName};
 use http::{HeaderMap, HeaderValue, Method};
-use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
+use crate::mac::hmac_sha256;
 use crate::origin::PublicUrl;
 use crate::token::PresentedSession;
 
@@ -79,10 +79,7 @@ impl CsrfToken {
     /// The token of a session.
     #[must_use]
     pub fn of(session: &PresentedSession) -> Self {
-        // SHA-256's block, zero-padded as HMAC has it.
-        let mut key = [0; 64];
-        key[..32].copy_from_slice(session.secret.as_bytes());
-        let mac = Hmac::<Sha256>::new((&key).into())
+        let mac = hmac_sha256(session.secret.as_bytes())
             .chain_update(DOMAIN)
             .chain_update(session.session.as_bytes());
         Self(URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))

@@ -42,6 +42,7 @@ mod current;
 mod error;
 mod id;
 pub mod jwt;
+mod mac;
 mod origin;
 pub mod password;
 pub mod refresh;

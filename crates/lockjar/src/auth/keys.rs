@@ -66,8 +66,7 @@ pub(super) async fn load_as_they_are(
 
 /// Whether others go on under another master key. They would refuse what is signed under this one.
 fn is_superseded(stored: &[StoredKey], settings: &JwtSettings) -> bool {
-    let mut unrevoked = stored.iter().filter(|row| row.revoked_at.is_none());
-    unrevoked.any(|row| match open(row, settings) {
+    unrevoked(stored).any(|row| match open(row, settings) {
         Ok(_) => false,
         Err(why) => matches!(why.downcast_ref(), Some(SealError::OtherMasterKey)),
     })
@@ -75,11 +74,14 @@ fn is_superseded(stored: &[StoredKey], settings: &JwtSettings) -> bool {
 
 /// A server with another master key than its neighbours would sign what they refuse, and refuse what they sign.
 fn refuse_unreadable(stored: &[StoredKey], settings: &JwtSettings) -> Result<(), ConfigError> {
-    let unrevoked = stored.iter().filter(|row| row.revoked_at.is_none());
-    for row in unrevoked {
+    for row in unrevoked(stored) {
         open(row, settings).map_err(|why| ConfigError::new(why.to_string()))?;
     }
     Ok(())
+}
+
+fn unrevoked(stored: &[StoredKey]) -> impl Iterator<Item = &StoredKey> {
+    stored.iter().filter(|row| row.revoked_at.is_none())
 }
 
 fn open(row: &StoredKey, settings: &JwtSettings) -> Result<SigningKey, Box<dyn std::error::Error>> {

@@ -6,7 +6,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::Signer as _;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use p256::ecdsa::signature::Verifier as _;
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::algorithm::Algorithm;
 use super::jwk::Jwk;
 use crate::id;
+use crate::mac::hmac_sha256;
 
 /// Bytes of a private key, whatever its algorithm.
 pub(super) const PRIVATE_BYTES: usize = 32;
@@ -176,10 +177,8 @@ impl Private {
     }
 }
 
-#[allow(clippy::expect_used)]
 fn mac(key: &[u8; PRIVATE_BYTES], message: &[u8]) -> Hmac<Sha256> {
-    let mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-    mac.chain_update(message)
+    hmac_sha256(key).chain_update(message)
 }
 
 impl fmt::Debug for SigningKey {

@@ -4,12 +4,12 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use hmac::Mac;
 use zeroize::Zeroizing;
 
 use super::{Generation, Salt};
 use crate::id::{self, ID_CHARS, SessionId};
+use crate::mac::hmac_sha256;
 use crate::token::HashedSecret;
 
 const SECRET_CHARS: usize = 43;
@@ -20,8 +20,6 @@ const SECRET_AT: usize = FAMILY_AT + ID_CHARS + 1;
 
 /// Says what the HMAC is for, so that no other use of the same secret could give the same bytes.
 const DOMAIN: &[u8] = b"lockjar-refresh-1";
-/// SHA-256 works on blocks of this many bytes, and HMAC's key is one of them (RFC 2104, section 2).
-const BLOCK: usize = 64;
 
 /// A refresh token in the clear: `<session id>.<family>.<secret>`, all base64url; 128 bits to look up by, 128 bits that
 /// all tokens of a log-in share, and 256 bits to prove this one.
@@ -100,10 +98,7 @@ impl RefreshToken {
     /// Each part has a fixed length (17, 16, 8 in network order, and 32 bytes), so no two inputs are the same bytes.
     /// Without the salt, which only the chain has, a token yields nothing; without the token, the chain yields nothing.
     pub(super) fn successor(&self, generation: Generation, salt: &Salt) -> Self {
-        // RFC 2104 fills a shorter key up with zeros, so that this is the secret as the key.
-        let mut key = Zeroizing::new([0; BLOCK]);
-        key[..self.secret.len()].copy_from_slice(self.secret.as_slice());
-        let mac = Hmac::<Sha256>::new((&*key).into())
+        let mac = hmac_sha256(&self.secret)
             .chain_update(DOMAIN)
             .chain_update(self.session.as_bytes())
             .chain_update(generation.to_be_bytes())
