@@ -22,6 +22,13 @@ pub(crate) fn program(name: &str, package: &str) -> Outcome {
     }
 }
 
+/// The servers that tests start for themselves. The cluster that Debian's package starts is not used.
+pub(crate) fn servers() -> Outcome {
+    program("pg_ctlcluster", "postgresql")?;
+    program("redis-server", "redis-server")?;
+    program("pgbouncer", "pgbouncer")
+}
+
 /// A Python with the pinned requirements, in an environment of its own below `target`, named by the list's folder.
 pub(crate) fn python(requirements: &str) -> Result<PathBuf, String> {
     let folder = Path::new(requirements).parent().and_then(Path::file_name);

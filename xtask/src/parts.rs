@@ -112,6 +112,7 @@ fn core_has_neither_web_nor_sql() -> Outcome {
 
 fn rust() -> Outcome {
     install::program("strace", "strace")?;
+    install::servers()?;
     run(&mut cargo("test --quiet --workspace"))
 }
 
