@@ -9,15 +9,13 @@ use std::time::Duration;
 use lockjar::cookie::{CookieSettings, SameSite};
 use lockjar::password::PasswordPolicy;
 use lockjar::session::SessionLimits;
-use lockjar::store::sqlite::SqliteStore;
 use lockjar::{Auth, Builder, ConfigError};
 use serde::Deserialize;
 
+use crate::database::Database;
 use crate::settings::{LogFormat, LogLevel, SameSiteSetting, Settings};
 
 const FILE: &str = "lockjar.toml";
-/// Where the database is unless a setting says so.
-const DATABASE: &str = "sqlite://lockjar.db";
 
 /// The settings in force.
 #[derive(Clone, Debug)]
@@ -25,8 +23,7 @@ pub(crate) struct Config {
     settings: Settings,
     /// The file that was read, if one was.
     pub(crate) file: Option<PathBuf>,
-    /// The database's path.
-    pub(crate) database_file: PathBuf,
+    pub(crate) database: Database,
     /// Certificate chain and key.
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
 }
@@ -45,21 +42,17 @@ impl Config {
             .unwrap_or_default();
         let settings = stronger.or(weaker);
         let tls = tls_files(&settings)?;
-        let database_file = SqliteStore::file(settings.database.as_deref().unwrap_or(DATABASE))?;
+        let database = Database::of(&settings)?;
         Ok(Self {
             settings,
             file,
-            database_file,
+            database,
             tls,
         })
     }
 
     pub(crate) fn listen(&self) -> &str {
         self.settings.listen.as_deref().unwrap_or("localhost:8000")
-    }
-
-    pub(crate) fn database(&self) -> &str {
-        self.settings.database.as_deref().unwrap_or(DATABASE)
     }
 
     pub(crate) fn log_format(&self) -> LogFormat {
@@ -165,6 +158,12 @@ impl Config {
             .password_policy(self.password_policy());
         if let Some(service) = &self.settings.service {
             builder = builder.service_name(service);
+        }
+        if let Some(staleness) = self.settings.staleness {
+            builder = builder.staleness(staleness.0);
+        }
+        if let Some(on_outage) = self.settings.on_outage {
+            builder = builder.on_outage(on_outage.0);
         }
         for origin in self.trusted_origins() {
             builder = builder.trust_origin(origin);
@@ -313,7 +312,7 @@ pub(crate) mod tests {
             (Duration::from_secs(3), LogFormat::Json)
         );
         assert_eq!(
-            (config.log_level(), config.database()),
+            (config.log_level(), config.database.to_string().as_str()),
             (LogLevel::Warn, "sqlite://d.db")
         );
         assert_eq!(config.public_url(1).unwrap(), "https://b.example");
@@ -321,12 +320,14 @@ pub(crate) mod tests {
 
     #[test]
     fn the_database_file_is_the_one_that_the_store_opens() {
-        let file = |url| load(&["--database", url], "").unwrap().database_file;
-        assert_eq!(
-            load(&[], "").unwrap().database_file,
-            Path::new("lockjar.db")
-        );
-        assert_eq!(file("sqlite:///srv/a%20b.db"), Path::new("/srv/a b.db"));
+        let file = |flags: &[&str]| {
+            let database = load(flags, "").unwrap().database;
+            database.file().map(Path::to_owned)
+        };
+        assert_eq!(file(&[]).unwrap(), Path::new("lockjar.db"));
+        let spaced = file(&["--database", "sqlite:///srv/a%20b.db"]);
+        assert_eq!(spaced.unwrap(), Path::new("/srv/a b.db"));
+        assert_eq!(file(&["--database", "postgres://localhost/x"]), None);
     }
 
     #[test]
@@ -363,6 +364,9 @@ pub(crate) mod tests {
             (&["--database", "sqlite::memory:"], "", "lost"),
             (&[], "database = \"sqlite://a.db?mode=memory\"", "'?'"),
             (&[], "database = \"a.db\"", "sqlite://FILE"),
+            (&["--database-wake-url", "postgres://a/b"], "", "PostgreSQL"),
+            (&["--database-connections", "0"], "", "0 is not"),
+            (&["--on-outage", "serve-stale"], "", "serve-stale:5m"),
         ] {
             let sentence = load(flags, file).unwrap_err();
             assert!(

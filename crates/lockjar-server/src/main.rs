@@ -4,6 +4,7 @@ mod alarm;
 mod check;
 mod cli;
 mod config;
+mod database;
 mod keyfile;
 mod listen;
 mod logging;

@@ -13,8 +13,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use lockjar::jwt::MasterKey;
-use lockjar::store::Keys;
-use lockjar::store::sqlite::SqliteStore;
+use lockjar::store::Store;
 use lockjar::{Auth, ConfigError, Strategy};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -56,7 +55,7 @@ pub(crate) async fn serve(config: Config) -> Outcome {
     let auth = open(&config, address.port()).await?;
     let stop = Stop::new()?;
     say(auth.public_url())?;
-    tracing::info!(listen = %address, database = config.database(), "open {} in a browser", auth.public_url());
+    tracing::info!(listen = %address, database = %config.database, "open {} in a browser", auth.public_url());
     let server = Server {
         router: auth.router(),
         tls,
@@ -71,24 +70,26 @@ pub(crate) async fn serve(config: Config) -> Outcome {
 /// The library on the database, with the strategy that was chosen.
 async fn open(config: &Config, port: u16) -> Result<Auth, Box<dyn std::error::Error>> {
     if config.strategy() == Strategy::Session {
-        return Ok(config.builder(port)?.open(config.database()).await?);
+        let builder = config.builder(port)?;
+        builder.check()?;
+        return Ok(builder.open_with(config.database.open().await?).await?);
     }
     config.builder_to_check(port)?.check()?;
-    let store = SqliteStore::open(config.database()).await?;
-    let key = master_key(config, &store).await?;
+    let store = config.database.open().await?;
+    let key = master_key(config, &*store).await?;
     let secrets = [Some(config.key_file()), config.introspection_secret_file()];
     secrets
         .into_iter()
         .flatten()
         .for_each(keyfile::warn_if_exposed);
     let builder = config.builder_with(key, port)?;
-    Ok(builder.open_with(Arc::new(store)).await?)
+    Ok(builder.open_with(store).await?)
 }
 
 /// The key in its file. It is made only where it has nothing to open.
 async fn master_key(
     config: &Config,
-    store: &SqliteStore,
+    store: &dyn Store,
 ) -> Result<MasterKey, Box<dyn std::error::Error>> {
     let file = config.key_file();
     let keys = store.keys().await?;

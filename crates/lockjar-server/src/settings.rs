@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use lockjar::OnOutage;
 use serde::Deserialize;
 
 /// A duration such as `30s`, `12h` or `7d`.
@@ -63,6 +64,33 @@ pub(crate) enum TokenSetting {
     Jwt,
 }
 
+/// `refuse`, or `serve-stale:DURATION`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct OnOutageSetting(pub(crate) OnOutage);
+
+impl FromStr for OnOutageSetting {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "refuse" {
+            return Ok(Self(OnOutage::Refuse));
+        }
+        let wrong = || format!("{text:?} is neither refuse nor a span like serve-stale:5m");
+        let span = text.strip_prefix("serve-stale:").ok_or_else(wrong)?;
+        let HumanDuration(span) = span.parse().map_err(|_| wrong())?;
+        Ok(Self(OnOutage::ServeStale(span)))
+    }
+}
+
+impl TryFrom<String> for OnOutageSetting {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
 macro_rules! settings {
     ($($(#[$meta:meta])* $name:ident: $type:ty,)*) => {
         /// Every setting as one source gives it.
@@ -92,9 +120,22 @@ settings! {
     /// The address that people open [default: http://localhost:PORT, or https with TLS]
     #[arg(long, global = true, env = "LOCKJAR_PUBLIC_URL", value_name = "URL")]
     public_url: String,
-    /// The database [default: sqlite://lockjar.db]
-    #[arg(long, global = true, env = "LOCKJAR_DATABASE", value_name = "URL")]
+    /// The database: sqlite://FILE, or postgres://USER:PASSWORD@HOST/DATABASE for more nodes than one [default: sqlite://lockjar.db]
+    #[arg(long, global = true, env = "LOCKJAR_DATABASE", value_name = "URL", hide_env_values = true)]
     database: String,
+    /// PostgreSQL's own address where --database leads to a pooler, to be woken when something has ended [default: --database]
+    #[arg(long, global = true, env = "LOCKJAR_DATABASE_WAKE_URL", value_name = "URL", hide_env_values = true)]
+    database_wake_url: String,
+    /// Connections to PostgreSQL, beside two for the change feed [default: 16]
+    #[arg(long, global = true, env = "LOCKJAR_DATABASE_CONNECTIONS", value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
+    database_connections: u16,
+    /// How long after another node ended a session this one may still accept it [default: 1s]
+    #[arg(long, global = true, env = "LOCKJAR_STALENESS", value_name = "DURATION")]
+    staleness: HumanDuration,
+    /// Who is known while the database cannot be asked: refuse answers 503, serve-stale:5m lets them in for so long although
+    /// their sessions may have been ended meanwhile [default: refuse]
+    #[arg(long, global = true, env = "LOCKJAR_ON_OUTAGE", value_name = "POLICY")]
+    on_outage: OnOutageSetting,
     /// Certificate chain (PEM) for TLS; with --tls-key [default: no TLS]
     #[arg(long, global = true, env = "LOCKJAR_TLS_CERT", value_name = "FILE")]
     tls_cert: PathBuf,

@@ -2,6 +2,7 @@
 //! limit in Lockjar can be tested without waiting for it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -101,6 +102,43 @@ fn boot_time() -> Duration {
     Duration::try_from(time).unwrap_or_default()
 }
 
+/// Differences that are not worth a step.
+const SLACK: i64 = 100;
+
+/// The clock of all who share a store: this machine's, set right by the store's.
+pub(crate) struct SharedClock {
+    clock: Arc<dyn Clock>,
+    /// Milliseconds that the store's is ahead.
+    ahead: AtomicI64,
+}
+
+impl SharedClock {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            ahead: AtomicI64::new(0),
+        }
+    }
+
+    /// Goes by what the store has just said, if it has a clock.
+    pub(crate) fn follow(&self, time: Option<Timestamp>) {
+        let Some(time) = time else { return };
+        let ahead = time.0.saturating_sub(self.clock.now().0);
+        if ahead.abs_diff(self.ahead.load(Ordering::Relaxed)) > SLACK.unsigned_abs() {
+            self.ahead.store(ahead, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        let ahead = self.ahead.load(Ordering::Relaxed);
+        Timestamp(self.clock.now().0.saturating_add(ahead))
+    }
+
+    pub(crate) fn uptime(&self) -> Duration {
+        self.clock.uptime()
+    }
+}
+
 /// A clock that a test moves by hand.
 #[derive(Debug)]
 pub struct ManualClock {
@@ -157,6 +195,20 @@ mod tests {
         clock.advance(Duration::from_secs(1));
         assert_eq!(clock.now(), Timestamp::from_millis(1005));
         assert_eq!(clock.uptime(), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn nodes_whose_clocks_differ_go_by_the_stores() {
+        let at = Timestamp::from_millis;
+        let (slow, fast) = (ManualClock::at(at(0)), ManualClock::at(at(90_000)));
+        for own in [slow, fast] {
+            let clock = SharedClock::new(Arc::new(own));
+            clock.follow(Some(at(60_000)));
+            clock.follow(None);
+            assert_eq!(clock.now(), at(60_000));
+            clock.follow(Some(at(60_050)));
+            assert_eq!(clock.now(), at(60_000), "time does not tremble");
+        }
     }
 
     #[test]

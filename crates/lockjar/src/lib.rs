@@ -29,6 +29,7 @@
 //! # Features
 //! - `web` (default): router, extractors, pages, the OpenAPI document.
 //! - `sqlite` (default): the store on an embedded SQLite file.
+//! - `postgres`: the store on PostgreSQL, for more nodes than one.
 //! - `docs`: Swagger UI at `/docs` in [`Auth::router`].
 //! - `conformance`: the suite that any store can run on itself.
 //!
@@ -54,8 +55,8 @@ mod user;
 pub mod web;
 
 pub use auth::{
-    AccessToken, Auth, Builder, Client, Introspection, IntrospectionSecret, Introspector,
-    JwtSettings, KeyInfo, Operator, SignIn, SignUp, SignedIn, Strategy, Tokens,
+    AccessToken, Auth, Builder, Client, Health, Introspection, IntrospectionSecret, Introspector,
+    JwtSettings, KeyInfo, OnOutage, Operator, SignIn, SignUp, SignedIn, Strategy, Tokens,
 };
 pub use current::CurrentUser;
 pub use error::{ConfigError, Error, OpenError, Problem, StoreError};

@@ -18,7 +18,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         words: &["sqlx"],
-        homes: &["store/sqlite/"],
+        homes: &["store/sql/", "store/sqlite/", "store/postgres/"],
         because: "SQL lives in the store alone",
     },
     Layer {

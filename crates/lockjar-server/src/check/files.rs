@@ -21,16 +21,19 @@ struct Watched {
 }
 
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
-    let watched = data(config).into_iter().chain(secrets(config));
+    let watched = data(config).chain(secrets(config));
     watched
         .chain(settings(config))
         .filter_map(|file| exposed(&file))
         .collect()
 }
 
-fn data(config: &Config) -> [Watched; 3] {
-    ["", "-wal", "-shm"].map(|suffix| {
-        let mut path = config.database_file.clone().into_os_string();
+fn data(config: &Config) -> impl Iterator<Item = Watched> {
+    let files = config
+        .database
+        .file()
+        .map(|file| ["", "-wal", "-shm"].map(|suffix| (file.as_os_str().to_owned(), suffix)));
+    files.into_iter().flatten().map(|(mut path, suffix)| {
         path.push(suffix);
         Watched {
             path: path.into(),

@@ -31,7 +31,7 @@ pub(crate) async fn keys(config: &Config, command: KeysCommand) -> Outcome {
         KeysCommand::Rotate => builder,
         KeysCommand::List | KeysCommand::Revoke { .. } => builder.with_unreadable_keys(),
     };
-    let auth = builder.open(config.database()).await?;
+    let auth = builder.open_with(config.database.open().await?).await?;
     let done = run(&auth, command).await;
     auth.close().await;
     done.map(|()| ExitCode::SUCCESS)

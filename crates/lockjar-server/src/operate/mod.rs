@@ -19,7 +19,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 async fn open(config: &Config) -> Result<Auth> {
     let builder = config.builder(config.listen_port())?;
-    Ok(builder.open(config.database()).await?)
+    Ok(builder.open_with(config.database.open().await?).await?)
 }
 
 async fn open_existing(config: &Config) -> Result<Auth> {
@@ -29,10 +29,9 @@ async fn open_existing(config: &Config) -> Result<Auth> {
 
 /// A command that looks for a database must not make one.
 fn must_exist(config: &Config) -> std::result::Result<(), ConfigError> {
-    let path = &config.database_file;
-    if path.exists() {
+    let Some(path) = config.database.file().filter(|path| !path.exists()) else {
         return Ok(());
-    }
+    };
     Err(ConfigError::new(format!(
         "there is no database at {}: name it with --database, or serve first",
         path.display()

@@ -253,7 +253,7 @@ fn a_mistake_is_told_in_one_sentence() {
             &["--listen", "127.0.0.1:0", "--cookie-same-site", "none"],
             "SameSite=None",
         ),
-        (&["--database", "postgres://localhost/a"], "sqlite://FILE"),
+        (&["--database", "mysql://localhost/a"], "sqlite://FILE"),
         (
             &["--listen", "127.0.0.1:0", "--database", "sqlite://newer.db"],
             "newer Lockjar",

@@ -7,6 +7,7 @@ mod durability;
 mod faults;
 mod keys;
 mod logs;
+mod nodes;
 mod refreshing;
 mod serving;
 mod support;

@@ -2,25 +2,19 @@
 //! otherwise. 'No' is only said when the store, or a cache that is believed, said so; everything else is 503.
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::time::timeout;
 
 use super::Auth;
-use super::cache::{Cached, Ticket};
+use super::cache::Cached;
 use super::jwt::Jwt;
+use super::reads::Found;
 use crate::clock::Timestamp;
 use crate::current::CurrentUser;
-use crate::error::{Error, StoreError};
+use crate::error::Error;
 use crate::id::SessionId;
 use crate::jwt::Invalid;
 use crate::session::is_expired;
-use crate::store::LiveSession;
 use crate::token::{HashedSecret, PlainToken};
 use crate::user::User;
-
-/// How long a request waits for the store before it is told 503.
-const DEADLINE: Duration = Duration::from_secs(2);
 
 impl Auth {
     /// The user whose session `token` is; the bytes are those of the cookie's value, whichever strategy is in use.
@@ -129,44 +123,36 @@ impl Auth {
         id: SessionId,
         secret: Option<&HashedSecret>,
     ) -> Result<CurrentUser, Error> {
-        let inner = &self.inner;
-        let (ticket, live) = self.read(id).await?;
-        let now = inner.clock.now();
-        let live = live
-            .filter(|live| {
-                secret.is_none_or(|it| it.equals(&live.secret))
-                    && !live.session.is_expired(now, inner.limits.idle)
-            })
-            .ok_or(Error::NotAuthenticated)?;
-        let (session, user) = (Arc::new(Cached::new(&live)), Arc::new(live.user));
-        inner
-            .cache
-            .fill(&ticket, Arc::clone(&session), Arc::clone(&user));
+        let (session, user) = self.read(id).await?.ok_or(Error::NotAuthenticated)?;
+        let (now, idle) = (self.inner.clock.now(), self.inner.limits.idle);
+        if secret.is_some_and(|it| !it.equals(&session.secret))
+            || is_expired(session.expires_at, session.last_seen_at(), now, idle)
+        {
+            return Err(Error::NotAuthenticated);
+        }
         Ok(self.seen(&session, user, now))
     }
 
-    async fn read(&self, session: SessionId) -> Result<(Ticket, Option<LiveSession>), Error> {
+    /// Reads a session from the store, once for all who ask for it now, and fills the cache.
+    pub(super) async fn read(&self, id: SessionId) -> Result<Found, Error> {
         let inner = &self.inner;
-        self.bounded(async {
+        let when = (inner.clock.uptime(), inner.cache.ticket(id).generation());
+        let read = || async move {
             // Taken before the read: whatever is revoked from now on keeps this read out of the cache.
-            let ticket = inner.cache.ticket(session);
-            Ok((ticket, inner.store.live(session).await?))
-        })
-        .await
-    }
-
-    /// One of a bounded number of reads, with a deadline.
-    pub(super) async fn bounded<T>(
-        &self,
-        read: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, Error> {
-        let read = async {
-            let closed = |_| StoreError::unavailable("the store is closed");
-            let _turn = self.inner.reads.acquire().await.map_err(closed)?;
-            read.await
+            let ticket = inner.cache.ticket(id);
+            let Some(live) = inner.store.live(id).await? else {
+                return Ok(None);
+            };
+            let (session, user) = (Arc::new(Cached::new(&live)), Arc::new(live.user));
+            inner
+                .cache
+                .fill(&ticket, Arc::clone(&session), Arc::clone(&user));
+            Ok(Some((session, user)))
         };
-        let read = timeout(DEADLINE, read).await;
-        Ok(read.map_err(|_| StoreError::unavailable("reading a session took too long"))??)
+        inner
+            .reads
+            .single(id, when, inner.trust.staleness(), read)
+            .await
     }
 
     fn seen(&self, session: &Cached, user: Arc<User>, now: Timestamp) -> CurrentUser {
@@ -178,14 +164,5 @@ impl Auth {
             self.inner.touches.note(session.id, now);
         }
         CurrentUser::new(user, session.id)
-    }
-
-    /// Whether the store can be read: what a load balancer wants to know.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] with the reason.
-    pub async fn ready(&self) -> Result<(), Error> {
-        // Not by the change feed: whoever asks often must not stand in the way of the news of a revocation.
-        self.read(SessionId::random()).await.map(drop)
     }
 }

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 use super::jwt::{Jwt, JwtSettings};
-use super::keeper::{self, Noted, Trust};
+use super::keeper::{self, Noted, OnOutage, Trust};
 use super::keys;
+use super::reads::Reads;
 use super::{Auth, Inner, SessionCache};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SharedClock, SystemClock};
 use crate::cookie::{CookiePolicy, CookieSettings};
 use crate::csrf::CsrfPolicy;
 use crate::error::{ConfigError, OpenError};
@@ -20,8 +19,6 @@ use crate::store::Store;
 
 /// Sessions in memory at the most; about 40 MiB when full.
 const CACHE_CAPACITY: usize = 131_072;
-/// Reads of the store at once.
-const READS: usize = 32;
 
 /// What [`Auth`] is made with. Nothing is checked before [`check`](Self::check), [`open`](Self::open) or
 /// [`open_with`](Self::open_with), which refuse contradictions with a sentence that says what to change.
@@ -41,6 +38,7 @@ pub struct Builder {
     pages: bool,
     cache_capacity: usize,
     staleness: Duration,
+    on_outage: OnOutage,
     jwt: Option<JwtSettings>,
     unreadable_keys: bool,
 }
@@ -61,6 +59,7 @@ impl Builder {
             pages: true,
             cache_capacity: CACHE_CAPACITY,
             staleness: Duration::from_secs(1),
+            on_outage: OnOutage::Refuse,
             jwt: None,
             unreadable_keys: false,
         }
@@ -149,9 +148,14 @@ impl Builder {
     }
 
     /// How long after another process ended a session this one may still accept it, at the most. Default: 1 second;
-    /// typically a fifth of it.
+    /// typically a quarter of it, and milliseconds where the store wakes its nodes.
     pub fn staleness(self, staleness: Duration) -> Self {
         Self { staleness, ..self }
+    }
+
+    /// What happens to those who are known while the store cannot be asked. Default: they are answered 503.
+    pub fn on_outage(self, on_outage: OnOutage) -> Self {
+        Self { on_outage, ..self }
     }
 
     /// Short-lived JWTs that other services verify by themselves, and refresh tokens, instead of one session token. Verbs,
@@ -173,15 +177,16 @@ impl Builder {
         }
     }
 
-    /// Opens a SQLite file: `sqlite://FILE`.
+    /// Opens a database by its address: `sqlite://FILE` or, with the feature `postgres`, `postgres://USER@HOST/DATABASE`.
+    /// [`open_with`](Self::open_with) takes a store with settings of its own.
     ///
     /// # Errors
-    /// A contradiction among the settings, or a file that cannot be used.
-    #[cfg(feature = "sqlite")]
+    /// A contradiction among the settings, or a database that cannot be used.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub async fn open(self, database: &str) -> Result<Auth, OpenError> {
         self.check()?;
-        let store = crate::store::sqlite::SqliteStore::open(database).await?;
-        self.open_with(Arc::new(store)).await
+        let store = crate::store::open(database).await?;
+        self.open_with(store).await
     }
 
     /// Works on a store that is open already.
@@ -190,8 +195,10 @@ impl Builder {
     /// A contradiction among the settings, or a store that cannot be read.
     pub async fn open_with(self, store: Arc<dyn Store>) -> Result<Auth, OpenError> {
         let checked = self.checked()?;
-        let began = self.clock.uptime();
+        let clock = SharedClock::new(Arc::clone(&self.clock));
+        let began = clock.uptime();
         let beat = store.beat(None).await?;
+        clock.follow(beat.time);
         // Whatever else can fail comes before keys are made and stored.
         let hashing = HashPool::start().map_err(OpenError::Threads)?;
         for danger in self.dangers(&checked.public) {
@@ -201,7 +208,7 @@ impl Builder {
             (Some(settings), Some(cookie)) => {
                 let keys = match self.unreadable_keys {
                     true => keys::load_as_they_are(&store, &settings).await?,
-                    false => keys::load(&store, &settings, self.clock.now()).await?,
+                    false => keys::load(&store, &settings, clock.now()).await?,
                 };
                 let (public, capacity) = (&checked.public, self.cache_capacity);
                 Some(Jwt::new(settings, cookie, public, keys, began, capacity))
@@ -211,10 +218,10 @@ impl Builder {
         let inner = Inner {
             jwt,
             confirmations: Noted::default(),
-            trust: Trust::new(self.staleness, began),
+            trust: Trust::new(self.staleness, self.on_outage, began),
             touches: Noted::default(),
             cache: SessionCache::new(self.cache_capacity),
-            reads: Semaphore::new(READS),
+            reads: Reads::new(),
             hashing,
             argon: self.argon,
             policy: self.policy,
@@ -224,7 +231,7 @@ impl Builder {
             public: checked.public,
             service: self.service,
             pages: self.pages,
-            clock: self.clock,
+            clock,
             store,
         };
         let auth = Auth {
@@ -298,7 +305,9 @@ impl Builder {
     /// The defences that were turned off on purpose, for whoever reads the log.
     fn dangers(&self, public: &PublicUrl) -> Vec<&'static str> {
         let plain = !public.is_https() && !public.is_loopback();
+        let stale = self.on_outage != OnOutage::Refuse;
         [
+            (stale, "on_outage is serve-stale: while the store cannot be asked, sessions that others have ended are accepted here"),
             (plain, "insecure_plain_http is on: everyone on the way can read the cookie and be its user"),
             (self.csrf_off, "dangerously_without_csrf_guard is on: every site can act in the name of its visitors"),
             (self.policy.accepts_anything(), "dangerously_accept_anything is on: any password is good enough"),

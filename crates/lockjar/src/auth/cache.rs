@@ -72,6 +72,13 @@ pub(crate) struct Ticket {
     generation: u64,
 }
 
+impl Ticket {
+    /// How often something had been forgotten of the session's shard.
+    pub(crate) const fn generation(&self) -> u64 {
+        self.generation
+    }
+}
+
 pub(crate) struct SessionCache {
     shards: Box<[Mutex<Shard>]>,
     users: Box<[Mutex<Users>]>,
@@ -150,6 +157,12 @@ impl SessionCache {
         for users in &self.users {
             locked(users).clear();
         }
+    }
+
+    /// How many sessions are known.
+    pub(crate) fn len(&self) -> usize {
+        let shards = self.shards.iter();
+        shards.map(|shard| locked(shard).sessions.len()).sum()
     }
 
     // Ids are random, so any of their bytes spreads them evenly.

@@ -5,16 +5,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::{Auth, Inner};
 use crate::error::StoreError;
 use crate::id::SessionId;
 use crate::store::{Change, Cursor};
 
-/// Five beats fit into the time for which one is believed.
-const BEATS_PER_STALENESS: u32 = 5;
+/// Four beats fit into the time for which one is believed.
+const BEATS_PER_STALENESS: u32 = 4;
+/// After the store has woken us, what comes within this time is read at once.
+const GATHER: Duration = Duration::from_millis(2);
 const FLUSH: Duration = Duration::from_secs(1);
+/// Flushes before last uses are written down: of them a database hears seldom.
+const FLUSHES_PER_TOUCH: u32 = 10;
 /// Flushes before each sweep: a minute. A command that opens the store for a moment never sweeps, since its limits may
 /// be others than the server's.
 const FLUSHES_PER_SWEEP: u32 = 60;
@@ -22,16 +26,38 @@ const FLUSHES_PER_SWEEP: u32 = 60;
 /// No moment lies before it.
 const ENDED: u64 = 0;
 
+/// What happens to those who are known while the store cannot be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnOutage {
+    /// They are answered 503: nobody whose session was ended elsewhere is accepted.
+    #[default]
+    Refuse,
+    /// They are accepted for so long, although others may have ended their sessions meanwhile.
+    ServeStale(Duration),
+}
+
+impl OnOutage {
+    const fn grace(self) -> Duration {
+        match self {
+            Self::Refuse => Duration::ZERO,
+            Self::ServeStale(grace) => grace,
+        }
+    }
+}
+
 /// Until when the cache may be believed: `staleness` after the last reading of the feed *began*.
 pub(super) struct Trust {
     staleness: Duration,
+    /// For how long after that it is used all the same.
+    grace: Duration,
     until_millis: AtomicU64,
 }
 
 impl Trust {
-    pub(super) fn new(staleness: Duration, began: Duration) -> Self {
+    pub(super) fn new(staleness: Duration, on_outage: OnOutage, began: Duration) -> Self {
         Self {
             staleness,
+            grace: on_outage.grace(),
             until_millis: AtomicU64::new(millis(began + staleness)),
         }
     }
@@ -60,12 +86,19 @@ impl Trust {
 
     /// Whether what a reading that began then has told may still be believed.
     pub(super) fn holds_since(&self, began: Duration, uptime: Duration) -> bool {
-        !self.has_ended() && millis(uptime) < millis(began + self.staleness)
+        !self.has_ended() && millis(uptime) < millis(began + self.staleness + self.grace)
     }
 
     /// To be asked after the cache was looked up, never before: a process that was frozen in between must notice.
     pub(super) fn holds(&self, uptime: Duration) -> bool {
-        millis(uptime) < self.until_millis.load(Ordering::Acquire)
+        let until = self.until_millis.load(Ordering::Acquire);
+        until != ENDED && millis(uptime) < until + millis(self.grace)
+    }
+
+    /// How long ago the last reading of the feed began that was applied.
+    pub(super) fn lag(&self, uptime: Duration) -> Duration {
+        let until = Duration::from_millis(self.until_millis.load(Ordering::Acquire));
+        (uptime + self.staleness).saturating_sub(until)
     }
 }
 
@@ -106,8 +139,15 @@ async fn follow(inner: Weak<Inner>, staleness: Duration, mut cursor: Cursor) {
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut healthy = true;
     loop {
-        beats.tick().await;
         let Some(auth) = open(&inner) else { return };
+        let store = Arc::clone(&auth.inner.store);
+        drop(auth);
+        tokio::select! {
+            _ = beats.tick() => {}
+            () = store.woken() => sleep(GATHER).await,
+        }
+        let Some(auth) = open(&inner) else { return };
+        beats.reset();
         match auth.follow_feed(cursor).await {
             Ok(next) => {
                 cursor = next;
@@ -134,8 +174,10 @@ async fn write_down(inner: Weak<Inner>) {
     for number in 0_u32.. {
         flushes.tick().await;
         let Some(auth) = open(&inner) else { return };
-        auth.flush_touches().await;
         auth.flush_confirmations().await;
+        if number % FLUSHES_PER_TOUCH == FLUSHES_PER_TOUCH - 1 {
+            auth.flush_touches().await;
+        }
         if number % FLUSHES_PER_SWEEP == FLUSHES_PER_SWEEP - 1 {
             auth.sweep().await;
             auth.tend_keys().await;
@@ -169,6 +211,7 @@ impl Auth {
                 self.reload_keys().await?;
             }
         }
+        inner.clock.follow(beat.time);
         inner.trust.renew(began);
         Ok(beat.cursor)
     }

@@ -192,15 +192,17 @@ impl Auth {
         if self.keys_are_believed(jwt) {
             return Ok(());
         }
-        self.bounded(async {
-            let _turn = jwt.turn().await;
-            match self.keys_are_believed(jwt) {
-                // Somebody has read them while we waited.
-                true => Ok(()),
-                false => self.read_keys(jwt).await,
-            }
-        })
-        .await
+        self.inner
+            .reads
+            .bounded(async {
+                let _turn = jwt.turn().await;
+                match self.keys_are_believed(jwt) {
+                    // Somebody has read them while we waited.
+                    true => Ok(()),
+                    false => self.read_keys(jwt).await,
+                }
+            })
+            .await
     }
 
     /// Makes the next key when it is time, and deletes those that have no more to do.

@@ -7,10 +7,12 @@ mod builder;
 mod cache;
 mod change_password;
 mod downstream;
+mod health;
 mod jwt;
 mod keeper;
 mod keys;
 mod operator;
+mod reads;
 mod refresh;
 mod sessions;
 mod sign_in;
@@ -20,7 +22,9 @@ mod tests;
 
 pub use builder::Builder;
 pub use downstream::{Introspection, Introspector};
+pub use health::Health;
 pub use jwt::{AccessToken, IntrospectionSecret, JwtSettings};
+pub use keeper::OnOutage;
 pub use keys::KeyInfo;
 pub use operator::Operator;
 pub use sign_in::{Client, SignIn, SignedIn, Tokens};
@@ -30,10 +34,9 @@ use std::future::Future;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue};
-use tokio::sync::Semaphore;
 use tracing::Instrument;
 
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{SharedClock, Timestamp};
 use crate::cookie::{CookiePolicy, Presented};
 use crate::csrf::{CsrfPolicy, CsrfToken};
 use crate::error::{Error, StoreError};
@@ -46,6 +49,7 @@ use crate::token::{PlainToken, PresentedSession};
 use cache::SessionCache;
 use jwt::Jwt;
 use keeper::{Noted, Trust};
+use reads::Reads;
 
 /// Which tokens browsers are given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,13 +71,13 @@ pub struct Auth {
 
 struct Inner {
     store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
+    clock: SharedClock,
     cache: SessionCache,
     trust: Trust,
     /// Last uses.
     touches: Noted<Timestamp>,
-    /// Reads of the store that may go on at once, so that a herd of unknown cookies cannot take it over.
-    reads: Semaphore,
+    /// Bounded, so that a herd of unknown cookies cannot take the store over.
+    reads: Reads,
     hashing: HashPool,
     argon: Argon2Params,
     policy: PasswordPolicy,

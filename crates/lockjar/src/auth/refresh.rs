@@ -64,17 +64,19 @@ impl Auth {
     /// Reads a chain and, as it comes with its session, fills the cache.
     async fn chain(&self, session: SessionId) -> Result<Option<LiveChain>, Error> {
         let cache = &self.inner.cache;
-        self.bounded(async {
-            // Taken before the read, as for every other.
-            let ticket = cache.ticket(session);
-            let chain = self.inner.store.chain(session).await?;
-            if let Some(LiveChain { live, .. }) = &chain {
-                let (session, user) = (Cached::new(live), live.user.clone());
-                cache.fill(&ticket, Arc::new(session), Arc::new(user));
-            }
-            Ok(chain)
-        })
-        .await
+        self.inner
+            .reads
+            .bounded(async {
+                // Taken before the read, as for every other.
+                let ticket = cache.ticket(session);
+                let chain = self.inner.store.chain(session).await?;
+                if let Some(LiveChain { live, .. }) = &chain {
+                    let (session, user) = (Cached::new(live), live.user.clone());
+                    cache.fill(&ticket, Arc::new(session), Arc::new(user));
+                }
+                Ok(chain)
+            })
+            .await
     }
 
     fn renewed(

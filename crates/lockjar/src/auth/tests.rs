@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::jwt::For;
 use super::*;
-use crate::clock::{ManualClock, Timestamp};
+use crate::clock::{Clock, ManualClock, Timestamp};
 use crate::current::CurrentUser;
 use crate::error::OpenError;
 use crate::id::{SessionId, UserId};

@@ -16,6 +16,8 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -32,6 +34,10 @@ use crate::user::{User, Username};
 
 /// What a store's methods answer.
 pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Change rows are kept this long; a process that slept longer forgets all it knew.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+const KEEP_CHANGES: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
 /// A user's generation. It goes up whenever all of the user's sessions end at once.
 pub type Epoch = i64;
@@ -274,6 +280,8 @@ pub struct Beat {
     pub cursor: Cursor,
     /// The changes in order; `None` where rows may be missing, so that a cache must forget everything.
     pub changes: Option<Vec<Change>>,
+    /// What time it is by the store's own clock, where it has one: the clock of all who share it.
+    pub time: Option<Timestamp>,
 }
 
 /// The change feed: how a process learns what another has ended.
@@ -282,6 +290,40 @@ pub trait Feed: Send + Sync {
     /// Reads what came after `cursor`; without one, where the feed ends now. It fails where the store cannot be read or
     /// is no longer the one that was opened: its answer is what makes a cache believable.
     async fn beat(&self, cursor: Option<Cursor>) -> Result<Beat>;
+
+    /// Returns when the store has said by itself that there is something to read. It may always be dropped, and may never
+    /// return: only a beat counts.
+    async fn woken(&self) {
+        std::future::pending().await
+    }
+}
+
+/// Opens a database by its address, with default settings: `sqlite://FILE`, `postgres://USER@HOST/DATABASE`.
+///
+/// # Errors
+/// When it cannot be opened, or is of a kind that was not compiled in.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub async fn open(
+    database: &str,
+) -> std::result::Result<std::sync::Arc<dyn Store>, crate::OpenError> {
+    #[cfg(feature = "postgres")]
+    if database.starts_with("postgres") {
+        let settings = postgres::PostgresSettings::new(database)?;
+        return Ok(std::sync::Arc::new(
+            postgres::PostgresStore::open(settings).await?,
+        ));
+    }
+    #[cfg(feature = "sqlite")]
+    if !database.starts_with("postgres") {
+        return Ok(std::sync::Arc::new(
+            sqlite::SqliteStore::open(database).await?,
+        ));
+    }
+    let kind = database.split(':').next().unwrap_or_default();
+    Err(crate::ConfigError::new(format!(
+        "databases of the kind {kind:?} were not compiled in: add the feature of that name"
+    ))
+    .into())
 }
 
 /// A whole store.

@@ -233,7 +233,9 @@ pub(super) async fn every_end_is_in_the_feed(store: &dyn Store) {
         .end(user, Which::One(one.id()), By::Operator, at(1))
         .await
         .unwrap();
-    let Beat { cursor, changes } = store.beat(Some(start.cursor)).await.unwrap();
+    let Beat {
+        cursor, changes, ..
+    } = store.beat(Some(start.cursor)).await.unwrap();
     assert_eq!(changes, Some(vec![Change::Session(one.id())]));
     store
         .end(user, Which::AllBut(two.id()), By::Operator, at(1))
@@ -244,15 +246,11 @@ pub(super) async fn every_end_is_in_the_feed(store: &dyn Store) {
     let next = store.beat(Some(cursor)).await.unwrap();
     assert_eq!(next.changes, Some(vec![Change::User(user); 3]));
     let same = store.beat(Some(next.cursor)).await.unwrap();
-    assert_eq!(
-        (same.cursor, same.changes),
-        (next.cursor, Some(Vec::new())),
-        "nothing is told twice"
-    );
+    assert_eq!(same.changes, Some(Vec::new()), "nothing is told twice");
     let all = store.beat(Some(start.cursor)).await.unwrap();
     assert!(
-        all.changes.is_none_or(|changes| changes.len() == 4),
-        "an old cursor is told everything, or that there is a gap"
+        all.changes.is_none_or(|changes| changes.len() >= 4),
+        "an old cursor is told everything, if not for the first time, or that there is a gap"
     );
 }
 

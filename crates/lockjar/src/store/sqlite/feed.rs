@@ -6,7 +6,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 
 use super::rows::bytes;
-use super::{Context, SqliteStore};
+use super::{Doing, SqliteStore};
 use crate::error::StoreError;
 use crate::id::{SessionId, UserId};
 use crate::store::{Beat, Change, Cursor, Feed, Result};
@@ -19,7 +19,7 @@ pub(super) struct FeedReader {
 
 impl FeedReader {
     pub(super) async fn connect(options: SqliteConnectOptions) -> Result<Self> {
-        let connection = options.connect().await.context("opening the change feed")?;
+        let connection = options.connect().doing("opening the change feed").await?;
         Ok(Self {
             connection,
             read_up: None,
@@ -36,8 +36,8 @@ impl FeedReader {
     async fn data_version(&mut self) -> Result<i64> {
         let (version,) = sqlx::query_as("PRAGMA data_version")
             .fetch_one(&mut self.connection)
-            .await
-            .context("asking whether the database has changed")?;
+            .doing("asking whether the database has changed")
+            .await?;
         Ok(version)
     }
 
@@ -46,8 +46,8 @@ impl FeedReader {
             "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes'",
         )
         .fetch_one(&mut self.connection)
-        .await
-        .context("reading where the change feed ends")?;
+        .doing("reading where the change feed ends")
+        .await?;
         Ok(Cursor(last))
     }
 
@@ -57,8 +57,8 @@ impl FeedReader {
         )
         .bind(cursor.0)
         .fetch_all(&mut self.connection)
-        .await
-        .context("reading the change feed")?;
+        .doing("reading the change feed")
+        .await?;
         // The newest row is never swept, and numbers have no gaps: one that does not follow on was swept unseen.
         let gap = match rows.first() {
             Some((first, ..)) => *first != cursor.0 + 1,
@@ -68,6 +68,7 @@ impl FeedReader {
             return Ok(Beat {
                 cursor: self.last().await?,
                 changes: None,
+                time: None,
             });
         }
         let last = rows.last().map_or(cursor, |(id, ..)| Cursor(*id));
@@ -75,6 +76,7 @@ impl FeedReader {
         Ok(Beat {
             cursor: last,
             changes: Some(changes.collect::<Result<_>>()?),
+            time: None,
         })
     }
 }
@@ -106,10 +108,12 @@ impl Feed for SqliteStore {
             None => Beat {
                 cursor: feed.last().await?,
                 changes: Some(Vec::new()),
+                time: None,
             },
             Some(cursor) if feed.read_up == Some((version, cursor)) => Beat {
                 cursor,
                 changes: Some(Vec::new()),
+                time: None,
             },
             Some(cursor) => feed.after(cursor).await?,
         };

@@ -9,12 +9,18 @@ compile_error!(
     "lockjar's SQLite store needs Unix: elsewhere nothing says whether a file was replaced by another"
 );
 
+mod chores;
 mod feed;
 mod file;
+#[path = "../sql/keys.rs"]
 mod keys;
+#[path = "../sql/refreshes.rs"]
 mod refreshes;
+#[path = "../sql/rows.rs"]
 mod rows;
+#[path = "../sql/sessions.rs"]
 mod sessions;
+#[path = "../sql/users.rs"]
 mod users;
 
 use std::path::{Path, PathBuf};
@@ -22,14 +28,22 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
+    SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Connection, Sqlite, Transaction};
+use sqlx::{ConnectOptions, Connection as _, FromRow, Sqlite, Transaction};
 
 use super::{Result, Store};
 use crate::error::{ConfigError, StoreError};
+use crate::id::UserId;
 use file::FileId;
+
+// What the files of `store/sql` are compiled with here.
+type SqlStore = SqliteStore;
+type Connection = SqliteConnection;
+type Tx = Transaction<'static, Sqlite>;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -129,18 +143,16 @@ impl SqliteStore {
         }
     }
 
-    /// The connections that read.
-    fn reader(&self) -> Result<&SqlitePool> {
-        self.same_file().map(|()| &self.readers)
+    /// A connection that reads.
+    async fn read(&self, doing: &'static str) -> Result<PoolConnection<Sqlite>> {
+        self.same_file()?;
+        self.readers.acquire().doing(doing).await
     }
 
     /// Begins a transaction that holds the write lock from the start, so that what it reads stays true until it commits.
-    async fn begin(&self, doing: &'static str) -> Result<Transaction<'static, Sqlite>> {
+    async fn begin(&self, doing: &'static str) -> Result<Tx> {
         self.same_file()?;
-        self.writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .context(doing)
+        self.writer.begin_with("BEGIN IMMEDIATE").doing(doing).await
     }
 }
 
@@ -175,8 +187,8 @@ async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqliteP
         .idle_timeout(None)
         .max_lifetime(None)
         .connect_with(options)
+        .doing("opening the database file")
         .await
-        .context("opening the database file")
 }
 
 fn migration_error(error: MigrateError) -> StoreError {
@@ -189,15 +201,38 @@ fn migration_error(error: MigrateError) -> StoreError {
 }
 
 /// Says what was being done when SQLite failed.
-trait Context<T> {
-    fn context(self, doing: &'static str) -> Result<T>;
+trait Doing<T>: Sized {
+    async fn doing(self, what: &'static str) -> Result<T>;
 }
 
-impl<T> Context<T> for sqlx::Result<T> {
-    fn context(self, doing: &'static str) -> Result<T> {
-        self.map_err(|error| StoreError::new(doing, error))
+impl<T, F: Future<Output = sqlx::Result<T>>> Doing<T> for F {
+    async fn doing(self, what: &'static str) -> Result<T> {
+        self.await.map_err(|error| StoreError::new(what, error))
     }
 }
+
+fn query(sql: &'static str) -> sqlx::query::Query<'static, Sqlite, SqliteArguments> {
+    sqlx::query(sql)
+}
+
+fn query_as<O: for<'r> FromRow<'r, SqliteRow>>(
+    sql: &'static str,
+) -> sqlx::query::QueryAs<'static, Sqlite, O, SqliteArguments> {
+    sqlx::query_as(sql)
+}
+
+/// A transaction here holds the one write lock from its start, and with it every account.
+async fn hold_account(_: &mut Tx, _: UserId) -> Result<()> {
+    Ok(())
+}
+
+/// The same of the signing keys.
+async fn hold_keys(_: &mut Tx) -> Result<()> {
+    Ok(())
+}
+
+/// Other processes on the file look for news by themselves.
+const fn has_news(_: &mut Tx) {}
 
 #[cfg(test)]
 mod tests;

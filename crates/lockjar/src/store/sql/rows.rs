@@ -1,9 +1,9 @@
 //! Rows as SQL gives them, and what they mean.
 
-use sqlx::{FromRow, Sqlite, Transaction};
+use sqlx::FromRow;
 
-use super::Context;
 use super::refreshes::insert_chain;
+use super::{Doing, Tx, has_news, query, query_as};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::id::{SessionId, UserId};
@@ -113,16 +113,12 @@ pub(super) fn session_ids(rows: &[(Vec<u8>,)]) -> Result<Vec<SessionId>> {
 }
 
 /// Inserts a session under the user's epoch of this moment.
-pub(super) async fn insert_session(
-    tx: &mut Transaction<'_, Sqlite>,
-    new: &NewSession,
-    epoch: Epoch,
-) -> Result<()> {
+pub(super) async fn insert_session(tx: &mut Tx, new: &NewSession, epoch: Epoch) -> Result<()> {
     let session = &new.session;
-    sqlx::query(
+    query(
         "INSERT INTO sessions
              (id, user_id, epoch, secret_hash, created_at, last_seen_at, expires_at, remember, user_agent)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(session.id.as_bytes().as_slice())
     .bind(session.user.as_bytes().as_slice())
@@ -134,8 +130,7 @@ pub(super) async fn insert_session(
     .bind(session.remember)
     .bind(&session.user_agent)
     .execute(&mut **tx)
-    .await
-    .context("writing a session")?;
+    .doing("writing a session").await?;
     match &new.refresh {
         Some(chain) => insert_chain(tx, session.id, chain).await,
         None => Ok(()),
@@ -143,44 +138,36 @@ pub(super) async fn insert_session(
 }
 
 /// Whether the authority still stands, asked inside the transaction that is about to use it.
-pub(super) async fn has_authority(
-    tx: &mut Transaction<'_, Sqlite>,
-    user: UserId,
-    by: By,
-) -> Result<bool> {
+pub(super) async fn has_authority(tx: &mut Tx, user: UserId, by: By) -> Result<bool> {
     let By::Session(session) = by else {
         return Ok(true);
     };
-    let live: Option<(i64,)> = sqlx::query_as(
-        "SELECT 1 FROM sessions JOIN users ON users.id = sessions.user_id AND users.epoch = sessions.epoch
-         WHERE sessions.id = ? AND users.id = ? AND users.disabled_at IS NULL",
+    let live: Option<(i64,)> = query_as(
+        "SELECT users.epoch FROM sessions JOIN users ON users.id = sessions.user_id AND users.epoch = sessions.epoch
+         WHERE sessions.id = $1 AND users.id = $2 AND users.disabled_at IS NULL",
     )
     .bind(session.as_bytes().as_slice())
     .bind(user.as_bytes().as_slice())
     .fetch_optional(&mut **tx)
-    .await
-    .context("checking the authority for a change")?;
+    .doing("checking the authority for a change").await?;
     Ok(live.is_some())
 }
 
-/// Tells every process on this file what to forget, in the transaction that made it so.
-pub(super) async fn announce(
-    tx: &mut Transaction<'_, Sqlite>,
-    change: Change,
-    now: Timestamp,
-) -> Result<()> {
-    let (session, user, keys) = match change {
+/// Tells every process on this database what to forget, in the transaction that made it so.
+pub(super) async fn announce(tx: &mut Tx, change: Change, now: Timestamp) -> Result<()> {
+    let (session, user, keys): (_, _, Option<i64>) = match change {
         Change::Session(id) => (Some(*id.as_bytes()), None, None),
         Change::User(id) => (None, Some(*id.as_bytes()), None),
         Change::Keys => (None, None, Some(1)),
     };
-    sqlx::query("INSERT INTO changes (session_id, user_id, keys, at) VALUES (?, ?, ?, ?)")
+    query("INSERT INTO changes (session_id, user_id, keys, at) VALUES ($1, $2, $3, $4)")
         .bind(session.as_ref().map(<[u8; 16]>::as_slice))
         .bind(user.as_ref().map(<[u8; 16]>::as_slice))
         .bind(keys)
         .bind(now.as_millis())
         .execute(&mut **tx)
-        .await
-        .map(drop)
-        .context("writing to the change feed")
+        .doing("writing to the change feed")
+        .await?;
+    has_news(tx);
+    Ok(())
 }

@@ -1,10 +1,10 @@
-//! Signing keys in SQLite.
+//! Signing keys in SQL.
 
 use async_trait::async_trait;
-use sqlx::{FromRow, SqliteExecutor};
+use sqlx::FromRow;
 
 use super::rows::announce;
-use super::{Context, SqliteStore};
+use super::{Connection, Doing, SqlStore, hold_keys, query, query_as};
 use crate::clock::Timestamp;
 use crate::store::{Change, Keys, Result, StoredKey};
 
@@ -31,21 +31,22 @@ impl KeyRow {
     }
 }
 
-async fn read(executor: impl SqliteExecutor<'_>) -> Result<Vec<StoredKey>> {
-    let rows: Vec<KeyRow> = sqlx::query_as(
+async fn read(connection: &mut Connection) -> Result<Vec<StoredKey>> {
+    let rows: Vec<KeyRow> = query_as(
         "SELECT kid, algorithm, sealed, created_at, signs_from, revoked_at
          FROM keys ORDER BY created_at, kid",
     )
-    .fetch_all(executor)
-    .await
-    .context("reading the signing keys")?;
+    .fetch_all(connection)
+    .doing("reading the signing keys")
+    .await?;
     Ok(rows.into_iter().map(KeyRow::key).collect())
 }
 
 #[async_trait]
-impl Keys for SqliteStore {
+impl Keys for SqlStore {
     async fn keys(&self) -> Result<Vec<StoredKey>> {
-        read(self.reader()?).await
+        let mut reading = self.read("reading the signing keys").await?;
+        read(&mut reading).await
     }
 
     async fn set_keys(
@@ -55,17 +56,18 @@ impl Keys for SqliteStore {
         now: Timestamp,
     ) -> Result<bool> {
         let mut tx = self.begin("changing the signing keys").await?;
-        if read(&mut *tx).await? != before {
+        hold_keys(&mut tx).await?;
+        if read(&mut tx).await? != before {
             return Ok(false);
         }
-        sqlx::query("DELETE FROM keys")
+        query("DELETE FROM keys")
             .execute(&mut *tx)
-            .await
-            .context("changing the signing keys")?;
+            .doing("changing the signing keys")
+            .await?;
         for key in ring {
-            sqlx::query(
+            query(
                 "INSERT INTO keys (kid, algorithm, sealed, created_at, signs_from, revoked_at)
-                 VALUES (?, ?, ?, ?, ?, ?)",
+                 VALUES ($1, $2, $3, $4, $5, $6)",
             )
             .bind(&key.kid)
             .bind(&key.algorithm)
@@ -74,11 +76,11 @@ impl Keys for SqliteStore {
             .bind(key.signs_from.as_millis())
             .bind(key.revoked_at.map(Timestamp::as_millis))
             .execute(&mut *tx)
-            .await
-            .context("writing a signing key")?;
+            .doing("writing a signing key")
+            .await?;
         }
         announce(&mut tx, Change::Keys, now).await?;
-        tx.commit().await.context("changing the signing keys")?;
+        tx.commit().doing("changing the signing keys").await?;
         Ok(true)
     }
 }

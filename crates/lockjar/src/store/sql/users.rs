@@ -1,10 +1,7 @@
-//! Accounts in SQLite.
-
-use async_trait::async_trait;
-use sqlx::{Sqlite, Transaction};
+//! Accounts in SQL.
 
 use super::rows::{CredentialsRow, UserRow, announce, has_authority, insert_session, session_ids};
-use super::{Context, SqliteStore};
+use super::{Doing, SqlStore, Tx, hold_account, query, query_as};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::id::{SessionId, UserId};
@@ -12,14 +9,15 @@ use crate::password::PasswordHash;
 use crate::session::NewSession;
 use crate::store::{Change, Credentials, Epoch, NewUser, Outcome, PasswordChange, Result, Users};
 use crate::user::User;
+use async_trait::async_trait;
 
 #[async_trait]
-impl Users for SqliteStore {
+impl Users for SqlStore {
     async fn create(&self, user: &NewUser, session: Option<&NewSession>) -> Result<bool> {
         let mut tx = self.begin("making an account").await?;
-        let written = sqlx::query(
+        let written = query(
             "INSERT INTO users (id, username, username_key, email, password_hash, created_at)
-             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (username_key) DO NOTHING",
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (username_key) DO NOTHING",
         )
         .bind(user.id.as_bytes().as_slice())
         .bind(user.name.as_str())
@@ -28,71 +26,75 @@ impl Users for SqliteStore {
         .bind(user.hash.as_phc())
         .bind(user.created_at.as_millis())
         .execute(&mut *tx)
-        .await
-        .context("making an account")?;
+        .doing("making an account")
+        .await?;
         if written.rows_affected() == 0 {
             return Ok(false);
         }
         if let Some(session) = session {
             insert_session(&mut tx, session, 0).await?;
         }
-        tx.commit().await.context("making an account")?;
+        tx.commit().doing("making an account").await?;
         Ok(true)
     }
 
     async fn by_name(&self, key: &str) -> Result<Option<Credentials>> {
-        let row: Option<CredentialsRow> = sqlx::query_as(
+        let mut read = self.read("reading an account").await?;
+        let row: Option<CredentialsRow> = query_as(
             "SELECT id AS user_id, username, email, password_hash, epoch AS user_epoch,
                     created_at AS user_created_at, disabled_at
-             FROM users WHERE username_key = ?",
+             FROM users WHERE username_key = $1",
         )
         .bind(key)
-        .fetch_optional(self.reader()?)
-        .await
-        .context("reading an account")?;
+        .fetch_optional(&mut *read)
+        .doing("reading an account")
+        .await?;
         row.map(CredentialsRow::credentials).transpose()
     }
 
     async fn by_id(&self, user: UserId) -> Result<Option<Credentials>> {
-        let row: Option<CredentialsRow> = sqlx::query_as(
+        let mut read = self.read("reading an account").await?;
+        let row: Option<CredentialsRow> = query_as(
             "SELECT id AS user_id, username, email, password_hash, epoch AS user_epoch,
                     created_at AS user_created_at, disabled_at
-             FROM users WHERE id = ?",
+             FROM users WHERE id = $1",
         )
         .bind(user.as_bytes().as_slice())
-        .fetch_optional(self.reader()?)
-        .await
-        .context("reading an account")?;
+        .fetch_optional(&mut *read)
+        .doing("reading an account")
+        .await?;
         row.map(CredentialsRow::credentials).transpose()
     }
 
     async fn list(&self) -> Result<Vec<User>> {
-        let rows: Vec<UserRow> = sqlx::query_as(
+        let mut read = self.read("listing the accounts").await?;
+        let rows: Vec<UserRow> = query_as(
             "SELECT id AS user_id, username, email, created_at AS user_created_at, disabled_at
              FROM users ORDER BY username_key",
         )
-        .fetch_all(self.reader()?)
-        .await
-        .context("listing the accounts")?;
+        .fetch_all(&mut *read)
+        .doing("listing the accounts")
+        .await?;
         rows.into_iter().map(UserRow::user).collect()
     }
 
     async fn rehash(&self, user: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool> {
         let mut tx = self.begin("renewing a password hash").await?;
         let written =
-            sqlx::query("UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?")
+            query("UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3")
                 .bind(new.as_phc())
                 .bind(user.as_bytes().as_slice())
                 .bind(old.as_phc())
                 .execute(&mut *tx)
-                .await
-                .context("renewing a password hash")?;
-        tx.commit().await.context("renewing a password hash")?;
+                .doing("renewing a password hash")
+                .await?;
+        tx.commit().doing("renewing a password hash").await?;
         Ok(written.rows_affected() > 0)
     }
 
     async fn set_password(&self, change: &PasswordChange) -> Result<Outcome> {
         let mut tx = self.begin("changing a password").await?;
+        hold_account(&mut tx, change.user).await?;
         if !has_authority(&mut tx, change.user, change.by).await? {
             return Ok(Outcome::NoAuthority);
         }
@@ -102,17 +104,17 @@ impl Users for SqliteStore {
         if change.epoch.is_some_and(|checked| checked + 1 != epoch) {
             return Ok(Outcome::NoAuthority);
         }
-        sqlx::query("UPDATE users SET password_hash = ? WHERE id = ?")
+        query("UPDATE users SET password_hash = $1 WHERE id = $2")
             .bind(change.hash.as_phc())
             .bind(change.user.as_bytes().as_slice())
             .execute(&mut *tx)
-            .await
-            .context("changing a password")?;
+            .doing("changing a password")
+            .await?;
         let ended = end_all(&mut tx, change.user, change.now).await?;
         if let Some(session) = &change.session {
             insert_session(&mut tx, session, epoch).await?;
         }
-        tx.commit().await.context("changing a password")?;
+        tx.commit().doing("changing a password").await?;
         Ok(Outcome::Done(ended))
     }
 
@@ -122,12 +124,13 @@ impl Users for SqliteStore {
             false => "enabling an account",
         };
         let mut tx = self.begin(doing).await?;
-        let written = sqlx::query("UPDATE users SET disabled_at = ? WHERE id = ?")
+        hold_account(&mut tx, user).await?;
+        let written = query("UPDATE users SET disabled_at = $1 WHERE id = $2")
             .bind(disabled.then_some(now.as_millis()))
             .bind(user.as_bytes().as_slice())
             .execute(&mut *tx)
-            .await
-            .context(doing)?;
+            .doing(doing)
+            .await?;
         if written.rows_affected() == 0 {
             return Ok(Outcome::NotFound);
         }
@@ -137,52 +140,49 @@ impl Users for SqliteStore {
         } else {
             Vec::new()
         };
-        tx.commit().await.context(doing)?;
+        tx.commit().doing(doing).await?;
         Ok(Outcome::Done(ended))
     }
 
     async fn delete(&self, user: UserId, now: Timestamp) -> Result<Outcome> {
         let mut tx = self.begin("deleting an account").await?;
+        hold_account(&mut tx, user).await?;
         let ended = end_all(&mut tx, user, now).await?;
-        let written = sqlx::query("DELETE FROM users WHERE id = ?")
+        let written = query("DELETE FROM users WHERE id = $1")
             .bind(user.as_bytes().as_slice())
             .execute(&mut *tx)
-            .await
-            .context("deleting an account")?;
+            .doing("deleting an account")
+            .await?;
         if written.rows_affected() == 0 {
             return Ok(Outcome::NotFound);
         }
-        tx.commit().await.context("deleting an account")?;
+        tx.commit().doing("deleting an account").await?;
         Ok(Outcome::Done(ended))
     }
 }
 
 /// Makes every session and every log-in in flight one of the past. Answers the new epoch, or none without the user.
-pub(super) async fn raise_epoch(
-    tx: &mut Transaction<'_, Sqlite>,
-    user: UserId,
-) -> Result<Option<Epoch>> {
+pub(super) async fn raise_epoch(tx: &mut Tx, user: UserId) -> Result<Option<Epoch>> {
     let row: Option<(Epoch,)> =
-        sqlx::query_as("UPDATE users SET epoch = epoch + 1 WHERE id = ? RETURNING epoch")
+        query_as("UPDATE users SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch")
             .bind(user.as_bytes().as_slice())
             .fetch_optional(&mut **tx)
-            .await
-            .context("raising an account's epoch")?;
+            .doing("raising an account's epoch")
+            .await?;
     Ok(row.map(|(epoch,)| epoch))
 }
 
 /// Ends every session of a user and announces it as one change.
 pub(super) async fn end_all(
-    tx: &mut Transaction<'_, Sqlite>,
+    tx: &mut Tx,
     user: UserId,
     now: Timestamp,
 ) -> std::result::Result<Vec<SessionId>, StoreError> {
-    let ended: Vec<(Vec<u8>,)> =
-        sqlx::query_as("DELETE FROM sessions WHERE user_id = ? RETURNING id")
-            .bind(user.as_bytes().as_slice())
-            .fetch_all(&mut **tx)
-            .await
-            .context("ending an account's sessions")?;
+    let ended: Vec<(Vec<u8>,)> = query_as("DELETE FROM sessions WHERE user_id = $1 RETURNING id")
+        .bind(user.as_bytes().as_slice())
+        .fetch_all(&mut **tx)
+        .doing("ending an account's sessions")
+        .await?;
     announce(tx, Change::User(user), now).await?;
     session_ids(&ended)
 }

@@ -1,0 +1,87 @@
+//! Where accounts and sessions are kept.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lockjar::store::Store;
+use lockjar::store::postgres::{PostgresSettings, PostgresStore};
+use lockjar::store::sqlite::SqliteStore;
+use lockjar::{ConfigError, StoreError};
+
+use crate::settings::Settings;
+
+/// Where the database is unless a setting says so.
+const DATABASE: &str = "sqlite://lockjar.db";
+
+#[derive(Clone, Debug)]
+pub(crate) enum Database {
+    Sqlite { url: String, file: PathBuf },
+    Postgres(PostgresSettings),
+}
+
+impl Database {
+    pub(crate) fn of(settings: &Settings) -> Result<Self, ConfigError> {
+        let url = settings.database.as_deref().unwrap_or(DATABASE);
+        if url.starts_with("postgres") {
+            return postgres(url, settings).map(Self::Postgres);
+        }
+        let only_postgres = [
+            ("--database-wake-url", settings.database_wake_url.is_some()),
+            (
+                "--database-connections",
+                settings.database_connections.is_some(),
+            ),
+        ];
+        if let Some((flag, _)) = only_postgres.iter().find(|(_, given)| *given) {
+            return Err(ConfigError::new(format!(
+                "{flag} is for PostgreSQL: leave it out, or name a database like postgres://USER@HOST/DATABASE"
+            )));
+        }
+        if !url.starts_with("sqlite") {
+            return Err(ConfigError::new(
+                "the database is neither sqlite://FILE nor postgres://USER@HOST/DATABASE: write one of them",
+            ));
+        }
+        Ok(Self::Sqlite {
+            file: SqliteStore::file(url)?,
+            url: url.to_owned(),
+        })
+    }
+
+    /// The file, where it is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite { file, .. } => Some(file),
+            Self::Postgres(_) => None,
+        }
+    }
+
+    pub(crate) async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+        match self {
+            Self::Sqlite { url, .. } => Ok(Arc::new(SqliteStore::open(url).await?)),
+            Self::Postgres(settings) => Ok(Arc::new(PostgresStore::open(settings.clone()).await?)),
+        }
+    }
+}
+
+fn postgres(url: &str, settings: &Settings) -> Result<PostgresSettings, ConfigError> {
+    let mut postgres = PostgresSettings::new(url)?;
+    if let Some(wake) = &settings.database_wake_url {
+        postgres = postgres.wake_url(wake)?;
+    }
+    Ok(match settings.database_connections {
+        Some(connections) => postgres.connections(usize::from(connections)),
+        None => postgres,
+    })
+}
+
+/// For the log: without passwords.
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite { url, .. } => f.write_str(url),
+            Self::Postgres(settings) => settings.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Brings the schema up to date, by however many nodes at once, and says whether this program can live with it.
+//!
+//! All of it is one transaction under an advisory lock of that transaction, which works through a pooler as well. A newer
+//! Lockjar's schema is no reason to refuse: migrations first *expand*, so that nodes of both versions work on it, and a later
+//! release *contracts*, raising `store.requires` to the version that a program must know of by then.
+
+use std::sync::Arc;
+
+use sqlx::migrate::Migrator;
+
+use super::pool::{Pool, Tx, execute};
+use super::{Doing, query, query_as};
+use crate::error::StoreError;
+use crate::store::Result;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// Any number that no other program on the database uses.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(7237120445012)";
+const TABLE: &str = "CREATE SCHEMA IF NOT EXISTS lockjar;
+                     CREATE TABLE IF NOT EXISTS lockjar.migrations (version BIGINT PRIMARY KEY, checksum BYTEA NOT NULL)";
+const DOING: &str = "bringing the database's schema up to date";
+
+pub(super) const FILLING: &str =
+    "the database is being filled by `lockjar copy`: let that end first, by the same command";
+
+pub(super) async fn run(pool: &Arc<Pool>) -> Result<()> {
+    let mut tx = pool.begin("connecting to the database").await?;
+    check_server(&mut tx).await?;
+    // Ten nodes wait for the one that was first, and a migration may take its time.
+    execute(&mut tx, "SET LOCAL statement_timeout = 0")
+        .doing(DOING)
+        .await?;
+    tokio::time::timeout(std::time::Duration::from_secs(600), migrate(&mut tx))
+        .await
+        .map_err(|_| StoreError::new(DOING, "it took longer than ten minutes"))??;
+    tx.commit().doing(DOING).await
+}
+
+async fn migrate(tx: &mut Tx) -> Result<()> {
+    let failed = |error| StoreError::new(DOING, error);
+    execute(tx, LOCK).await.map_err(failed)?;
+    execute(tx, TABLE).await.map_err(failed)?;
+    let applied: Vec<(i64, Vec<u8>)> =
+        query_as("SELECT version, checksum FROM migrations ORDER BY version")
+            .fetch_all(&mut **tx)
+            .doing(DOING)
+            .await?;
+    if let Some((requires,)) = requires(tx, !applied.is_empty()).await? {
+        check_version(requires)?;
+    }
+    for migration in MIGRATIONS.iter() {
+        match applied
+            .iter()
+            .find(|(version, _)| *version == migration.version)
+        {
+            None => apply(tx, migration).await?,
+            Some((_, checksum)) if *checksum == *migration.checksum => {}
+            Some((version, _)) => {
+                return Err(StoreError::unavailable(format!(
+                    "migration {version} of the database is not the one that this Lockjar knows"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn requires(tx: &mut Tx, is_there: bool) -> Result<Option<(i64,)>> {
+    if !is_there {
+        return Ok(None);
+    }
+    query_as("SELECT requires FROM store")
+        .fetch_optional(&mut **tx)
+        .doing(DOING)
+        .await
+}
+
+async fn apply(tx: &mut Tx, migration: &sqlx::migrate::Migration) -> Result<()> {
+    let failed = |error| StoreError::new(DOING, error);
+    execute(tx, migration.sql.as_str()).await.map_err(failed)?;
+    query("INSERT INTO migrations (version, checksum) VALUES ($1, $2)")
+        .bind(migration.version)
+        .bind(migration.checksum.to_vec())
+        .execute(&mut **tx)
+        .doing(DOING)
+        .await
+        .map(drop)
+}
+
+/// Whether this program knows the schema version that the database requires.
+pub(super) fn check_version(requires: i64) -> Result<()> {
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max();
+    match known.is_some_and(|known| requires <= known) {
+        true => Ok(()),
+        false => Err(StoreError::unavailable(format!(
+            "the database needs a Lockjar that knows schema version {requires}: run a newer one"
+        ))),
+    }
+}
+
+/// A server that may forget what it acknowledged, or is told by another what is true, is none for us.
+async fn check_server(tx: &mut Tx) -> Result<()> {
+    let (fsync, commit, replica): (String, String, bool) = query_as(
+        "SELECT current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery()",
+    )
+    .fetch_one(&mut **tx)
+    .doing("asking the database how it keeps what it is told")
+    .await?;
+    let refuse = |why: &str| Err(StoreError::unavailable(why));
+    if replica {
+        return refuse("the database is a replica: name the primary");
+    }
+    if fsync != "on" {
+        return refuse("the database has fsync off and may lose what it acknowledged: turn it on");
+    }
+    if commit == "off" {
+        return refuse(
+            "the database has synchronous_commit off and may lose what it acknowledged: turn it on",
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,228 @@
+//! The store on PostgreSQL 13 or later, for more nodes than one.
+//!
+//! Every call is one explicit transaction with unnamed statements, which is what works through a pooler such as PgBouncer in
+//! transaction mode too. All tables are in the schema `lockjar`. Verbs that change an account hold its row from their
+//! start, so that they follow one another, on whatever nodes they run.
+//!
+//! Other nodes learn what ended by the change feed: [`feed`] says how none of it is missed. `NOTIFY` only wakes them.
+
+mod chores;
+mod feed;
+#[path = "../sql/keys.rs"]
+mod keys;
+mod migrations;
+mod pool;
+#[path = "../sql/refreshes.rs"]
+mod refreshes;
+#[path = "../sql/rows.rs"]
+mod rows;
+#[path = "../sql/sessions.rs"]
+mod sessions;
+#[path = "../sql/users.rs"]
+mod users;
+mod wake;
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow};
+use sqlx::{ConnectOptions, FromRow, Postgres};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use super::{Result, Store};
+use crate::error::{ConfigError, StoreError};
+use crate::id::UserId;
+use feed::FeedReader;
+use pool::{Pool, Tx};
+use wake::Wake;
+
+// What the files of `store/sql` are compiled with here.
+type SqlStore = PostgresStore;
+type Connection = PgConnection;
+
+/// How long one statement, and one wait for a connection, may take before the caller is told no.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where the database is, and how it is spoken to.
+#[derive(Clone)]
+pub struct PostgresSettings {
+    database: PgConnectOptions,
+    wake: PgConnectOptions,
+    connections: usize,
+}
+
+impl PostgresSettings {
+    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, with `sslmode` and the other parameters of libpq behind a `?`.
+    ///
+    /// # Errors
+    /// One sentence for what is no such URL. It holds nothing of the URL, which may have a password in it.
+    pub fn new(url: &str) -> std::result::Result<Self, ConfigError> {
+        let database = options(url)?;
+        Ok(Self {
+            wake: database.clone(),
+            database,
+            connections: 16,
+        })
+    }
+
+    /// The database's own address, where the other one leads to a pooler: from there a node is woken when something has ended,
+    /// which no pooler in transaction mode passes on. Without it, revocations are heard at the next look, well within
+    /// [`staleness`](crate::Builder::staleness). Default: the same address.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn wake_url(self, url: &str) -> std::result::Result<Self, ConfigError> {
+        Ok(Self {
+            wake: options(url)?,
+            ..self
+        })
+    }
+
+    /// Connections at the most, beside the two that the change feed takes. Default: 16.
+    #[must_use]
+    pub fn connections(self, connections: usize) -> Self {
+        Self {
+            connections: connections.max(1),
+            ..self
+        }
+    }
+}
+
+/// Whom it speaks to, without the password.
+impl fmt::Display for PostgresSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (host, port) = (self.database.get_host(), self.database.get_port());
+        let name = self.database.get_database().unwrap_or_default();
+        write!(f, "postgres://{host}:{port}/{name}")
+    }
+}
+
+impl fmt::Debug for PostgresSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn options(url: &str) -> std::result::Result<PgConnectOptions, ConfigError> {
+    let refuse = |why: &str| ConfigError::new(format!("the database's address {why}"));
+    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+        return Err(refuse("is not of the form postgres://USER@HOST/DATABASE"));
+    }
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|error| refuse(&format!("cannot be read: {error}")))?;
+    if options.get_options().is_some() {
+        return Err(refuse(
+            "has `options`, which could undo Lockjar's own: leave them out",
+        ));
+    }
+    Ok(options
+        .application_name("lockjar")
+        // Poolers refuse what they do not know.
+        .extra_float_digits(None)
+        .statement_cache_capacity(0)
+        // What a statement holds is nobody's business, and several beats a second would fill a log.
+        .disable_statement_logging())
+}
+
+/// A PostgreSQL database.
+pub struct PostgresStore {
+    pool: Arc<Pool>,
+    /// A connection of its own, so that a herd of reads cannot delay the news of a revocation; none once closed.
+    feed: Mutex<Option<FeedReader>>,
+    wake: Wake,
+}
+
+impl PostgresStore {
+    /// Connects, and brings the schema up to date; any number of nodes may do so at once.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, would not keep what it acknowledges, is a replica, or needs a newer Lockjar.
+    pub async fn open(settings: PostgresSettings) -> Result<Self> {
+        let pool = Pool::new(settings.database, settings.connections);
+        migrations::run(&pool).await?;
+        Ok(Self {
+            feed: Mutex::new(Some(FeedReader::new(settings.wake.clone()))),
+            wake: Wake::start(settings.wake, &pool),
+            pool,
+        })
+    }
+
+    /// A transaction that reads.
+    async fn read(&self, doing: &'static str) -> Result<Tx> {
+        self.pool.begin(doing).await
+    }
+
+    /// A transaction that writes. If it had news for other nodes they are woken once it is committed.
+    async fn begin(&self, doing: &'static str) -> Result<Tx> {
+        let mut tx = self.pool.begin(doing).await?;
+        tx.wakes(self.wake.nudge());
+        Ok(tx)
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn close(&self) {
+        self.wake.stop();
+        self.feed.lock().await.take();
+        self.pool.close().await;
+    }
+}
+
+/// Says what was being done when the database failed, or did not answer in time. A statement that is given up leaves its
+/// connection in an unknown state; [`Tx`] sees to that.
+trait Doing<T>: Sized {
+    async fn doing(self, what: &'static str) -> Result<T>;
+}
+
+impl<T, F: Future<Output = sqlx::Result<T>>> Doing<T> for F {
+    async fn doing(self, what: &'static str) -> Result<T> {
+        match timeout(PATIENCE, self).await {
+            Ok(answer) => answer.map_err(|error| StoreError::new(what, error)),
+            Err(_) => Err(StoreError::new(what, "the database took too long")),
+        }
+    }
+}
+
+/// Unnamed: a pooler may run the next transaction on another of its connections, where no name is known or, worse, the
+/// same name means another statement.
+fn query(sql: &'static str) -> sqlx::query::Query<'static, Postgres, PgArguments> {
+    sqlx::query(sql).persistent(false)
+}
+
+fn query_as<O: for<'r> FromRow<'r, PgRow>>(
+    sql: &'static str,
+) -> sqlx::query::QueryAs<'static, Postgres, O, PgArguments> {
+    sqlx::query_as(sql).persistent(false)
+}
+
+/// Whoever changes an account waits here for those before, so that what is read afterwards stays true until the commit.
+async fn hold_account(tx: &mut Tx, user: UserId) -> Result<()> {
+    query("SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE")
+        .bind(user.as_bytes().as_slice())
+        .execute(&mut **tx)
+        .doing("waiting for an account")
+        .await
+        .map(drop)
+}
+
+/// The same of the signing keys, which others may still read.
+async fn hold_keys(tx: &mut Tx) -> Result<()> {
+    query("LOCK TABLE keys IN SHARE ROW EXCLUSIVE MODE")
+        .execute(&mut **tx)
+        .doing("waiting for the signing keys")
+        .await
+        .map(drop)
+}
+
+/// Other nodes are to be woken once this is committed.
+fn has_news(tx: &mut Tx) {
+    tx.has_news();
+}
+
+#[cfg(test)]
+mod tests;
