@@ -366,6 +366,29 @@ pub(crate) mod tests {
             (&[], "database = \"a.db\"", "sqlite://FILE"),
             (&["--database-wake-url", "postgres://a/b"], "", "PostgreSQL"),
             (&["--database-connections", "0"], "", "0 is not"),
+            (&["--sessions", "redis://localhost"], "", "PostgreSQL"),
+            (
+                &[
+                    "--database",
+                    "postgres://a/b",
+                    "--sessions",
+                    "memcached://a",
+                ],
+                "",
+                "redis://",
+            ),
+            (
+                &[
+                    "--database",
+                    "postgres://a/b",
+                    "--sessions",
+                    "redis://a",
+                    "--token",
+                    "jwt",
+                ],
+                "",
+                "JWTs",
+            ),
             (&["--on-outage", "serve-stale"], "", "serve-stale:5m"),
         ] {
             let sentence = load(flags, file).unwrap_err();

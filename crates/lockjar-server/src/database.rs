@@ -6,27 +6,34 @@ use std::sync::Arc;
 
 use lockjar::store::Store;
 use lockjar::store::postgres::{PostgresSettings, PostgresStore};
+use lockjar::store::redis::{RedisSettings, RedisStore};
 use lockjar::store::sqlite::SqliteStore;
 use lockjar::{ConfigError, StoreError};
 
-use crate::settings::Settings;
+use crate::settings::{Settings, TokenSetting};
 
 /// Where the database is unless a setting says so.
 const DATABASE: &str = "sqlite://lockjar.db";
 
 #[derive(Clone, Debug)]
 pub(crate) enum Database {
-    Sqlite { url: String, file: PathBuf },
+    Sqlite {
+        url: String,
+        file: PathBuf,
+    },
     Postgres(PostgresSettings),
+    /// Sessions in Redis, the rest in PostgreSQL.
+    WithRedis(PostgresSettings, RedisSettings),
 }
 
 impl Database {
     pub(crate) fn of(settings: &Settings) -> Result<Self, ConfigError> {
         let url = settings.database.as_deref().unwrap_or(DATABASE);
         if url.starts_with("postgres") {
-            return postgres(url, settings).map(Self::Postgres);
+            return Self::of_postgres(postgres(url, settings)?, settings);
         }
         let only_postgres = [
+            ("--sessions", settings.sessions.is_some()),
             ("--database-wake-url", settings.database_wake_url.is_some()),
             (
                 "--database-connections",
@@ -35,7 +42,7 @@ impl Database {
         ];
         if let Some((flag, _)) = only_postgres.iter().find(|(_, given)| *given) {
             return Err(ConfigError::new(format!(
-                "{flag} is for PostgreSQL: leave it out, or name a database like postgres://USER@HOST/DATABASE"
+                "{flag} goes with PostgreSQL: leave it out, or name a database like postgres://USER@HOST/DATABASE"
             )));
         }
         if !url.starts_with("sqlite") {
@@ -49,11 +56,23 @@ impl Database {
         })
     }
 
+    fn of_postgres(postgres: PostgresSettings, settings: &Settings) -> Result<Self, ConfigError> {
+        let Some(url) = &settings.sessions else {
+            return Ok(Self::Postgres(postgres));
+        };
+        if settings.token == Some(TokenSetting::Jwt) {
+            return Err(ConfigError::new(
+                "leave --sessions out where tokens are JWTs: their sessions live in the database beside the refresh tokens",
+            ));
+        }
+        Ok(Self::WithRedis(postgres, RedisSettings::new(url)?))
+    }
+
     /// The file, where it is one.
     pub(crate) fn file(&self) -> Option<&Path> {
         match self {
             Self::Sqlite { file, .. } => Some(file),
-            Self::Postgres(_) => None,
+            Self::Postgres(_) | Self::WithRedis(..) => None,
         }
     }
 
@@ -61,6 +80,10 @@ impl Database {
         match self {
             Self::Sqlite { url, .. } => Ok(Arc::new(SqliteStore::open(url).await?)),
             Self::Postgres(settings) => Ok(Arc::new(PostgresStore::open(settings.clone()).await?)),
+            Self::WithRedis(postgres, redis) => {
+                let sql = PostgresStore::open(postgres.clone()).await?;
+                Ok(Arc::new(RedisStore::open(redis.clone(), sql).await?))
+            }
         }
     }
 }
@@ -82,6 +105,7 @@ impl fmt::Display for Database {
         match self {
             Self::Sqlite { url, .. } => f.write_str(url),
             Self::Postgres(settings) => settings.fmt(f),
+            Self::WithRedis(postgres, redis) => write!(f, "{postgres} with sessions in {redis}"),
         }
     }
 }

@@ -129,6 +129,10 @@ settings! {
     /// Connections to PostgreSQL, beside two for the change feed [default: 16]
     #[arg(long, global = true, env = "LOCKJAR_DATABASE_CONNECTIONS", value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
     database_connections: u16,
+    /// Keep sessions in Redis or Valkey, everything else in the database: redis://HOST:PORT, or rediss:// for TLS [default: in
+    /// the database]
+    #[arg(long, global = true, env = "LOCKJAR_SESSIONS", value_name = "URL", hide_env_values = true)]
+    sessions: String,
     /// How long after another node ended a session this one may still accept it [default: 1s]
     #[arg(long, global = true, env = "LOCKJAR_STALENESS", value_name = "DURATION")]
     staleness: HumanDuration,

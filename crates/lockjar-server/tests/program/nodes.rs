@@ -1,6 +1,6 @@
 //! Several nodes on one PostgreSQL.
 
-use lockjar_testing::{Postgres, free_port};
+use lockjar_testing::{Postgres, Redis, free_port};
 
 use super::support::{PASSWORD, Place, Server, eventually};
 
@@ -52,6 +52,38 @@ fn what_ends_on_one_node_or_by_command_ends_on_all() {
         &[("username", "alice"), ("password", PASSWORD)],
     );
     assert_eq!(refused.status, 401);
+}
+
+/// A database grows by Redis while people are logged in.
+#[test]
+fn going_on_with_sessions_in_redis_logs_nobody_out() {
+    let (postgres, redis) = (Postgres::start(), Redis::start());
+    let (place, url) = (Place::new(), postgres.url());
+    let before = node(&place, &url, &[]);
+    let old = before.register("alice");
+    let sessions = redis.url();
+    let with_redis = ["--sessions", sessions.as_str()];
+    let nodes = [
+        node(&place, &url, &with_redis),
+        node(&place, &url, &with_redis),
+    ];
+    let new = nodes[0].log_in("alice").cookie.unwrap();
+    assert!(
+        nodes
+            .iter()
+            .all(|node| node.is_in(&old) && node.is_in(&new))
+    );
+    redis.kill_9();
+    assert!(
+        nodes.iter().all(|node| node.is_in(&new)),
+        "it is remembered"
+    );
+    assert_eq!(nodes[0].post("/logout", &new, &[]).status, 200);
+    redis.restart();
+    for node in &nodes {
+        eventually("it has ended on every node", || !node.is_in(&new));
+        assert!(node.is_in(&old));
+    }
 }
 
 #[test]

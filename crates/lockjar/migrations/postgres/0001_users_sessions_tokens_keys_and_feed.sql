@@ -45,13 +45,15 @@ CREATE INDEX sessions_by_user ON sessions (user_id, created_at);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 CREATE INDEX sessions_by_last_use ON sessions (last_seen_at);
 
--- Sessions that are kept elsewhere and have ended: none of them comes back, whatever is restored there.
-CREATE TABLE tombstones (
+-- What is to be said of sessions that are kept elsewhere, such as in Redis: it holds whatever is lost or restored there.
+CREATE TABLE elsewhere (
     session_id BYTEA  NOT NULL PRIMARY KEY CHECK (octet_length(session_id) = 16),
-    -- When it would have ended by itself, and this row may go.
+    -- A session that outlived the others of its user has moved to this epoch. Without one it has ended: a tombstone.
+    epoch      BIGINT,
+    -- When the session would have ended by itself, and this row may go.
     expires_at BIGINT NOT NULL
 );
-CREATE INDEX tombstones_by_expiry ON tombstones (expires_at);
+CREATE INDEX elsewhere_by_expiry ON elsewhere (expires_at);
 
 -- The refresh tokens of one session: a chain that ends with it. Its family is in the session's secret_hash.
 CREATE TABLE refreshes (

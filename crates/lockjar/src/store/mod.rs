@@ -18,6 +18,8 @@
 pub mod conformance;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -193,7 +195,7 @@ pub trait Sessions: Send + Sync {
     /// The user of a session, live or not.
     async fn owner(&self, session: SessionId) -> Result<Option<UserId>>;
 
-    /// Deletes what has expired and old change rows; answers how many sessions went.
+    /// Deletes old change rows, and what has expired where that does not go by itself; answers how many sessions went.
     async fn sweep(&self, now: Timestamp, idle: std::time::Duration) -> Result<u64>;
 }
 

@@ -44,7 +44,7 @@ pub(super) async fn sweep(store: &PostgresStore, now: Timestamp, idle: Duration)
     .execute(&mut *tx)
     .doing("sweeping expired sessions")
     .await?;
-    query("DELETE FROM tombstones WHERE expires_at <= $1")
+    query("DELETE FROM elsewhere WHERE expires_at <= $1")
         .bind(now.as_millis())
         .execute(&mut *tx)
         .doing("sweeping tombstones")

@@ -7,6 +7,8 @@
 //! Other nodes learn what ended by the change feed: [`feed`] says how none of it is missed. `NOTIFY` only wakes them.
 
 mod chores;
+#[cfg(feature = "redis")]
+mod elsewhere;
 mod feed;
 #[path = "../sql/keys.rs"]
 mod keys;
@@ -36,6 +38,8 @@ use tokio::time::timeout;
 use super::{Result, Store};
 use crate::error::{ConfigError, StoreError};
 use crate::id::UserId;
+#[cfg(feature = "redis")]
+pub(super) use elsewhere::{Concerned, Kept};
 use feed::FeedReader;
 use pool::{Pool, Tx};
 use wake::Wake;

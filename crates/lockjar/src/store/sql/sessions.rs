@@ -17,26 +17,13 @@ use async_trait::async_trait;
 #[async_trait]
 impl Sessions for SqlStore {
     async fn open(&self, log_in: &NewSignIn) -> Result<Outcome> {
-        let session = &log_in.new.session;
         let mut tx = self.begin("opening a session").await?;
-        hold_account(&mut tx, session.user).await?;
-        let current: Option<(i64,)> = query_as(
-            "SELECT epoch FROM users WHERE id = $1 AND epoch = $2 AND disabled_at IS NULL",
-        )
-        .bind(session.user.as_bytes().as_slice())
-        .bind(log_in.epoch)
-        .fetch_optional(&mut *tx)
-        .doing("checking a log-in's epoch")
-        .await?;
-        if current.is_none() {
+        hold_account(&mut tx, log_in.new.session.user).await?;
+        if !is_current(&mut tx, log_in).await? {
             return Ok(Outcome::NoAuthority);
         }
         insert_session(&mut tx, &log_in.new, log_in.epoch).await?;
-        let mut ended = replaced(&mut tx, log_in.replaces).await?;
-        ended.extend(oldest_above(&mut tx, session, log_in.per_user).await?);
-        for id in &ended {
-            announce(&mut tx, Change::Session(*id), session.created_at).await?;
-        }
+        let ended = make_way(&mut tx, log_in).await?;
         tx.commit().doing("opening a session").await?;
         Ok(Outcome::Done(ended))
     }
@@ -80,15 +67,7 @@ impl Sessions for SqlStore {
         if !has_authority(&mut tx, user, by).await? {
             return Ok(Outcome::NoAuthority);
         }
-        let ended = match which {
-            Which::One(session) => end_one(&mut tx, user, session, now).await?,
-            Which::AllBut(session) => end_all_but(&mut tx, user, session, now).await?,
-            Which::All => match raise_epoch(&mut tx, user).await? {
-                Some(_) => Some(end_all(&mut tx, user, now).await?),
-                None => None,
-            },
-        };
-        let Some(ended) = ended else {
+        let Some(ended) = end_in(&mut tx, user, which, now).await? else {
             return Ok(Outcome::NotFound);
         };
         tx.commit().doing("ending sessions").await?;
@@ -108,6 +87,46 @@ impl Sessions for SqlStore {
 
     async fn sweep(&self, now: Timestamp, idle: Duration) -> Result<u64> {
         chores::sweep(self, now, idle).await
+    }
+}
+
+/// Whether a log-in's epoch is still its user's, who may log in.
+pub(super) async fn is_current(tx: &mut Tx, log_in: &NewSignIn) -> Result<bool> {
+    let current: Option<(i64,)> =
+        query_as("SELECT epoch FROM users WHERE id = $1 AND epoch = $2 AND disabled_at IS NULL")
+            .bind(log_in.new.session.user.as_bytes().as_slice())
+            .bind(log_in.epoch)
+            .fetch_optional(&mut **tx)
+            .doing("checking a log-in's epoch")
+            .await?;
+    Ok(current.is_some())
+}
+
+/// Ends what a new session takes the place of, and announces it.
+pub(super) async fn make_way(tx: &mut Tx, log_in: &NewSignIn) -> Result<Vec<SessionId>> {
+    let session = &log_in.new.session;
+    let mut ended = replaced(tx, log_in.replaces).await?;
+    ended.extend(oldest_above(tx, session, log_in.per_user).await?);
+    for id in &ended {
+        announce(tx, Change::Session(*id), session.created_at).await?;
+    }
+    Ok(ended)
+}
+
+/// Ends sessions, once the authority has been checked. `None` where there is no such user or session.
+pub(super) async fn end_in(
+    tx: &mut Tx,
+    user: UserId,
+    which: Which,
+    now: Timestamp,
+) -> Result<Option<Vec<SessionId>>> {
+    match which {
+        Which::One(session) => end_one(tx, user, session, now).await,
+        Which::AllBut(session) => end_all_but(tx, user, session, now).await,
+        Which::All => match raise_epoch(tx, user).await? {
+            Some(_) => end_all(tx, user, now).await.map(Some),
+            None => Ok(None),
+        },
     }
 }
 

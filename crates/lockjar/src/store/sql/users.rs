@@ -98,24 +98,11 @@ impl Users for SqlStore {
         if !has_authority(&mut tx, change.user, change.by).await? {
             return Ok(Outcome::NoAuthority);
         }
-        let Some(epoch) = raise_epoch(&mut tx, change.user).await? else {
-            return Ok(Outcome::NotFound);
-        };
-        if change.epoch.is_some_and(|checked| checked + 1 != epoch) {
-            return Ok(Outcome::NoAuthority);
+        let outcome = set_password_in(&mut tx, change).await?;
+        if matches!(outcome, Outcome::Done(_)) {
+            tx.commit().doing("changing a password").await?;
         }
-        query("UPDATE users SET password_hash = $1 WHERE id = $2")
-            .bind(change.hash.as_phc())
-            .bind(change.user.as_bytes().as_slice())
-            .execute(&mut *tx)
-            .doing("changing a password")
-            .await?;
-        let ended = end_all(&mut tx, change.user, change.now).await?;
-        if let Some(session) = &change.session {
-            insert_session(&mut tx, session, epoch).await?;
-        }
-        tx.commit().doing("changing a password").await?;
-        Ok(Outcome::Done(ended))
+        Ok(outcome)
     }
 
     async fn set_disabled(&self, user: UserId, disabled: bool, now: Timestamp) -> Result<Outcome> {
@@ -159,6 +146,27 @@ impl Users for SqlStore {
         tx.commit().doing("deleting an account").await?;
         Ok(Outcome::Done(ended))
     }
+}
+
+/// Sets a password, once the authority has been checked. To be committed only if it is done.
+pub(super) async fn set_password_in(tx: &mut Tx, change: &PasswordChange) -> Result<Outcome> {
+    let Some(epoch) = raise_epoch(tx, change.user).await? else {
+        return Ok(Outcome::NotFound);
+    };
+    if change.epoch.is_some_and(|checked| checked + 1 != epoch) {
+        return Ok(Outcome::NoAuthority);
+    }
+    query("UPDATE users SET password_hash = $1 WHERE id = $2")
+        .bind(change.hash.as_phc())
+        .bind(change.user.as_bytes().as_slice())
+        .execute(&mut **tx)
+        .doing("changing a password")
+        .await?;
+    let ended = end_all(tx, change.user, change.now).await?;
+    if let Some(session) = &change.session {
+        insert_session(tx, session, epoch).await?;
+    }
+    Ok(Outcome::Done(ended))
 }
 
 /// Makes every session and every log-in in flight one of the past. Answers the new epoch, or none without the user.
