@@ -9,7 +9,7 @@ use super::jwt::Jwt;
 use super::reads::Found;
 use crate::clock::Timestamp;
 use crate::current::CurrentUser;
-use crate::error::Error;
+use crate::error::{Error, StoreError};
 use crate::id::SessionId;
 use crate::jwt::Invalid;
 use crate::session::is_expired;
@@ -56,16 +56,23 @@ impl Auth {
         jwt: &Jwt,
         check: impl Fn() -> Result<T, Invalid>,
     ) -> Result<Result<T, Invalid>, Error> {
+        // Before the keys are looked at, which others may replace meanwhile.
+        let belief = self.belief_in_keys(jwt);
         let checked = check();
         let asks_for_keys = matches!(
             checked,
             Ok(_) | Err(Invalid::UnknownKey | Invalid::UnreadableKey)
         );
-        if !asks_for_keys || self.keys_are_believed(jwt) {
+        if !asks_for_keys || belief.holds(self.inner.clock.uptime()) {
             return Ok(checked);
         }
         self.believe_keys(jwt).await?;
-        Ok(check())
+        let belief = self.belief_in_keys(jwt);
+        let checked = check();
+        match belief.holds(self.inner.clock.uptime()) {
+            true => Ok(checked),
+            false => Err(StoreError::unavailable("the signing keys are not believed").into()),
+        }
     }
 
     /// The user of a session that a signature has named already.
@@ -99,23 +106,24 @@ impl Auth {
         secret: Option<&HashedSecret>,
     ) -> Option<Result<CurrentUser, Error>> {
         let inner = &self.inner;
-        let (session, user) = inner.cache.recall(id)?;
-        if !inner.trust.holds(inner.clock.uptime()) {
-            return None;
-        }
+        let (session, user) = self.believed(id)?;
         let now = inner.clock.now();
         if secret.is_some_and(|it| !it.equals(&session.secret)) || now >= session.expires_at {
             return Some(Err(Error::NotAuthenticated));
         }
-        if is_expired(
-            session.expires_at,
-            session.last_seen_at(),
-            now,
-            inner.limits.idle,
-        ) {
+        if self.is_idle(&session) {
             return None;
         }
         Some(Ok(self.seen(&session, user, now)))
+    }
+
+    /// What the cache knows and may be believed: what has ended longer ago than `staleness` is not in it. The order is what
+    /// makes that true. Belief is taken first, the look-up comes next, and the clock is read last.
+    fn believed(&self, id: SessionId) -> Found {
+        let inner = &self.inner;
+        let belief = inner.trust.belief();
+        let known = inner.cache.recall(id)?;
+        belief.holds(inner.clock.uptime()).then_some(known)
     }
 
     async fn look_up(
@@ -124,13 +132,10 @@ impl Auth {
         secret: Option<&HashedSecret>,
     ) -> Result<CurrentUser, Error> {
         let (session, user) = self.read(id).await?.ok_or(Error::NotAuthenticated)?;
-        let (now, idle) = (self.inner.clock.now(), self.inner.limits.idle);
-        if secret.is_some_and(|it| !it.equals(&session.secret))
-            || is_expired(session.expires_at, session.last_seen_at(), now, idle)
-        {
+        if secret.is_some_and(|it| !it.equals(&session.secret)) || self.is_idle(&session) {
             return Err(Error::NotAuthenticated);
         }
-        Ok(self.seen(&session, user, now))
+        Ok(self.seen(&session, user, self.inner.clock.now()))
     }
 
     /// Reads a session from the store, once for all who ask for it now, and fills the cache.
@@ -138,6 +143,10 @@ impl Auth {
         let inner = &self.inner;
         let when = (inner.clock.uptime(), inner.cache.ticket(id).generation());
         let read = || async move {
+            // Whoever waited for a turn may find that the news has come meanwhile.
+            if let Some(known) = self.believed(id).filter(|(known, _)| !self.is_idle(known)) {
+                return Ok(Some(known));
+            }
             // Taken before the read: whatever is revoked from now on keeps this read out of the cache.
             let ticket = inner.cache.ticket(id);
             let Some(live) = inner.store.live(id).await? else {
@@ -153,6 +162,12 @@ impl Auth {
             .reads
             .single(id, when, inner.trust.staleness(), read)
             .await
+    }
+
+    /// Whether its time is up, as far as is known here.
+    fn is_idle(&self, session: &Cached) -> bool {
+        let (now, idle) = (self.inner.clock.now(), self.inner.limits.idle);
+        is_expired(session.expires_at, session.last_seen_at(), now, idle)
     }
 
     fn seen(&self, session: &Cached, user: Arc<User>, now: Timestamp) -> CurrentUser {

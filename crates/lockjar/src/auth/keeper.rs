@@ -62,7 +62,7 @@ impl Trust {
         }
     }
 
-    fn renew(&self, began: Duration) {
+    pub(super) fn renew(&self, began: Duration) {
         let until = millis(began + self.staleness);
         let renewed = |now| (now != ENDED).then(|| until.max(now));
         let _ = self
@@ -84,21 +84,46 @@ impl Trust {
         self.staleness
     }
 
-    /// Whether what a reading that began then has told may still be believed.
-    pub(super) fn holds_since(&self, began: Duration, uptime: Duration) -> bool {
-        !self.has_ended() && millis(uptime) < millis(began + self.staleness + self.grace)
+    /// Until when what is known now may be believed. To be taken *before* anything is looked up: taken later it may be belief
+    /// in what the cache has become since.
+    pub(super) fn belief(&self) -> Belief {
+        match self.until_millis.load(Ordering::Acquire) {
+            ENDED => Belief {
+                until: Duration::ZERO,
+            },
+            until => Belief {
+                until: Duration::from_millis(until) + self.grace,
+            },
+        }
     }
 
-    /// To be asked after the cache was looked up, never before: a process that was frozen in between must notice.
-    pub(super) fn holds(&self, uptime: Duration) -> bool {
-        let until = self.until_millis.load(Ordering::Acquire);
-        until != ENDED && millis(uptime) < until + millis(self.grace)
+    /// The same of what a reading has told that began then.
+    pub(super) fn belief_since(&self, began: Duration) -> Belief {
+        match self.has_ended() {
+            true => self.belief(),
+            false => Belief {
+                until: began + self.staleness + self.grace,
+            },
+        }
     }
 
     /// How long ago the last reading of the feed began that was applied.
     pub(super) fn lag(&self, uptime: Duration) -> Duration {
         let until = Duration::from_millis(self.until_millis.load(Ordering::Acquire));
         (uptime + self.staleness).saturating_sub(until)
+    }
+}
+
+/// Until when what was known at one moment may be believed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Belief {
+    until: Duration,
+}
+
+impl Belief {
+    /// To be asked *after* the look-up, at the time that it is then: a process that was frozen in between must notice.
+    pub(super) fn holds(self, uptime: Duration) -> bool {
+        uptime < self.until
     }
 }
 
@@ -196,8 +221,15 @@ impl Auth {
         let inner = &self.inner;
         let began = inner.clock.uptime();
         let beat = timeout(inner.trust.staleness, inner.store.beat(Some(cursor))).await;
-        let beat =
-            beat.map_err(|_| StoreError::unavailable("reading the change feed took too long"))??;
+        let beat = beat.unwrap_or_else(|_| {
+            let why = "reading the change feed took too long";
+            Err(StoreError::unavailable(why))
+        });
+        let told = beat
+            .as_ref()
+            .map(|beat| beat.changes.as_ref().map_or(0, Vec::len));
+        inner.counts.beat(&told);
+        let beat = beat?;
         match beat.changes {
             Some(changes) => {
                 let others = changes.contains(&Change::Keys);

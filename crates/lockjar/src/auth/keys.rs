@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::time::timeout;
 
 use super::jwt::{Jwt, JwtSettings};
+use super::keeper::Belief;
 use super::{Auth, Operator};
 use crate::clock::Timestamp;
 use crate::error::{ConfigError, Error, OpenError, StoreError};
@@ -180,11 +181,14 @@ impl Auth {
         Ok(())
     }
 
-    /// Whether a revocation that was acknowledged more than `staleness` ago would be known here. To be asked after the keys
-    /// were looked at, never before: a process that was frozen in between must notice.
-    pub(super) fn keys_are_believed(&self, jwt: &Jwt) -> bool {
-        let (trust, now) = (&self.inner.trust, self.inner.clock.uptime());
-        trust.holds(now) || trust.holds_since(jwt.read_at(), now)
+    /// Until when the present keys may be believed. To be taken before they are looked at.
+    pub(super) fn belief_in_keys(&self, jwt: &Jwt) -> Belief {
+        let trust = &self.inner.trust;
+        trust.belief().max(trust.belief_since(jwt.read_at()))
+    }
+
+    fn keys_are_believed(&self, jwt: &Jwt) -> bool {
+        self.belief_in_keys(jwt).holds(self.inner.clock.uptime())
     }
 
     /// Reads the keys, where what is remembered of them may not be believed.

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ struct Flight {
 pub(super) struct Reads {
     slots: Semaphore,
     flights: Mutex<HashMap<SessionId, Arc<Flight>>>,
+    total: AtomicU64,
 }
 
 impl Reads {
@@ -41,6 +43,7 @@ impl Reads {
         Self {
             slots: Semaphore::new(SLOTS),
             flights: Mutex::default(),
+            total: AtomicU64::new(0),
         }
     }
 
@@ -52,6 +55,11 @@ impl Reads {
     /// How many are under way.
     pub(super) fn under_way(&self) -> usize {
         SLOTS - self.slots.available_permits().min(SLOTS)
+    }
+
+    /// How many there have been.
+    pub(super) fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
     }
 
     /// One of a bounded number of reads, with a deadline.
@@ -68,6 +76,7 @@ impl Reads {
     ) -> Result<T, StoreError> {
         let closed = |_| StoreError::unavailable("the store is closed");
         let _slot = self.slots.acquire().await.map_err(closed)?;
+        self.total.fetch_add(1, Ordering::Relaxed);
         read.await
     }
 
@@ -147,7 +156,7 @@ async fn within<T>(read: impl Future<Output = Result<T, StoreError>>) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use super::*;
 

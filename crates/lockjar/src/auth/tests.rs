@@ -24,6 +24,7 @@ use crate::store::{
 use crate::token::PlainToken;
 use crate::user::User;
 
+mod frozen;
 mod keys;
 
 const PASSWORD: &str = "gravel umbrella seventeen";
