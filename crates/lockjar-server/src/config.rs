@@ -55,6 +55,10 @@ impl Config {
         self.settings.listen.as_deref().unwrap_or("localhost:8000")
     }
 
+    pub(crate) fn operations_listen(&self) -> Option<&str> {
+        self.settings.operations_listen.as_deref()
+    }
+
     pub(crate) fn log_format(&self) -> LogFormat {
         self.settings.log_format.unwrap_or(LogFormat::Text)
     }

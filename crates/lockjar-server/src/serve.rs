@@ -38,6 +38,8 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_HEADERS: usize = 16 * 1024;
 /// Connections at once; more wait in the listener's queue.
 const MAX_CONNECTIONS: usize = 10_000;
+/// The same for those who operate it.
+const OPERATORS: usize = 32;
 /// Breath between two failures to accept, as when the process is out of file descriptors.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
@@ -52,6 +54,10 @@ pub(crate) async fn serve(config: Config) -> Outcome {
     let listeners = Listeners::bind(config.listen()).await?;
     let address = listeners.local_addr()?;
     config.check_listening(address)?;
+    let operations = match config.operations_listen() {
+        Some(address) => Some(Listeners::bind(address).await?),
+        None => None,
+    };
     let auth = open(&config, address.port()).await?;
     let stop = Stop::new()?;
     say(auth.public_url())?;
@@ -61,7 +67,11 @@ pub(crate) async fn serve(config: Config) -> Outcome {
         tls,
         graceful: GracefulShutdown::new(),
     };
+    let operations = operations.map(|listeners| tokio::spawn(tell(listeners, auth.operations())));
     server.run(listeners, stop, config.shutdown_grace()).await;
+    if let Some(operations) = operations {
+        operations.abort();
+    }
     auth.close().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
@@ -102,6 +112,20 @@ async fn master_key(
         .into());
     }
     Ok(keyfile::read_or_make(file)?)
+}
+
+/// Answers operators, until the program stops.
+async fn tell(listeners: Listeners, router: Router) {
+    let (slots, graceful) = (Arc::new(Semaphore::new(OPERATORS)), GracefulShutdown::new());
+    loop {
+        if let Some((stream, slot)) = accept(&listeners, &slots).await {
+            let (router, watcher) = (router.clone(), graceful.watcher());
+            tokio::spawn(async move {
+                converse(stream, router, watcher).await;
+                drop(slot);
+            });
+        }
+    }
 }
 
 /// The signals that ask the program to stop.

@@ -117,6 +117,10 @@ settings! {
     /// Address and port to listen on; localhost is 127.0.0.1 and [::1], port 0 a free one [default: localhost:8000]
     #[arg(long, global = true, env = "LOCKJAR_LISTEN", value_name = "ADDRESS")]
     listen: String,
+    /// Address and port where operators ask /metrics and /health, over plain http: keep others away from it [default: nowhere;
+    /// /health alone is at --listen too]
+    #[arg(long, global = true, env = "LOCKJAR_OPERATIONS_LISTEN", value_name = "ADDRESS")]
+    operations_listen: String,
     /// The address that people open [default: http://localhost:PORT, or https with TLS]
     #[arg(long, global = true, env = "LOCKJAR_PUBLIC_URL", value_name = "URL")]
     public_url: String,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::health::Counts;
 use super::jwt::{Jwt, JwtSettings};
 use super::keeper::{self, Noted, OnOutage, Trust};
 use super::keys;
@@ -220,6 +221,7 @@ impl Builder {
             confirmations: Noted::default(),
             trust: Trust::new(self.staleness, self.on_outage, began),
             touches: Noted::default(),
+            counts: Counts::default(),
             cache: SessionCache::new(self.cache_capacity),
             reads: Reads::new(),
             hashing,

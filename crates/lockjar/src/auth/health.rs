@@ -1,5 +1,6 @@
 //! What operators and load balancers want to know of this process.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Auth;
@@ -18,6 +19,33 @@ pub struct Health {
     pub sessions_cached: usize,
     /// Reads of the store that requests wait for.
     pub reads_under_way: usize,
+    /// Sessions that were read from the store since this process began.
+    pub reads: u64,
+    /// Readings of the change feed that succeeded.
+    pub beats: u64,
+    /// Those that failed.
+    pub failed_beats: u64,
+    /// Changes that they told.
+    pub changes: u64,
+}
+
+/// What has happened since this process began.
+#[derive(Default)]
+pub(super) struct Counts {
+    pub(super) beats: AtomicU64,
+    pub(super) failed_beats: AtomicU64,
+    pub(super) changes: AtomicU64,
+}
+
+impl Counts {
+    pub(super) fn beat<E>(&self, changes: &Result<usize, E>) {
+        let (counter, more) = match changes {
+            Ok(changes) => (&self.beats, *changes),
+            Err(_) => (&self.failed_beats, 0),
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        self.changes.fetch_add(more as u64, Ordering::Relaxed);
+    }
 }
 
 impl Auth {
@@ -27,10 +55,14 @@ impl Auth {
         let inner = &self.inner;
         let uptime = inner.clock.uptime();
         Health {
-            cache_trusted: inner.trust.holds(uptime),
+            cache_trusted: inner.trust.belief().holds(uptime),
             feed_lag: inner.trust.lag(uptime),
             sessions_cached: inner.cache.len(),
             reads_under_way: inner.reads.under_way(),
+            reads: inner.reads.total(),
+            beats: inner.counts.beats.load(Ordering::Relaxed),
+            failed_beats: inner.counts.failed_beats.load(Ordering::Relaxed),
+            changes: inner.counts.changes.load(Ordering::Relaxed),
         }
     }
 

@@ -47,6 +47,7 @@ use crate::session::SessionLimits;
 use crate::store::{Change, Outcome, Store};
 use crate::token::{PlainToken, PresentedSession};
 use cache::SessionCache;
+use health::Counts;
 use jwt::Jwt;
 use keeper::{Noted, Trust};
 use reads::Reads;
@@ -74,6 +75,7 @@ struct Inner {
     clock: SharedClock,
     cache: SessionCache,
     trust: Trust,
+    counts: Counts,
     /// Last uses.
     touches: Noted<Timestamp>,
     /// Bounded, so that a herd of unknown cookies cannot take the store over.

@@ -82,4 +82,9 @@ impl Auth {
     pub fn router(&self) -> Router {
         self.mount(routes::program())
     }
+
+    /// Health, and `/metrics` in Prometheus' text format: for a listener of its own that only operators reach.
+    pub fn operations(&self) -> Router {
+        routes::operations().with_state(Mounted { auth: self.clone() })
+    }
 }

@@ -4,6 +4,7 @@ mod account;
 mod health;
 mod log_in;
 mod log_out;
+mod metrics;
 mod password;
 mod protected;
 mod register;
@@ -86,6 +87,18 @@ fn program_api() -> OpenApiRouter<Mounted> {
         .routes(routes!(protected::protected))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
+}
+
+/// What operators ask, and nobody else.
+pub(super) fn operations() -> Router<Mounted> {
+    let health = OpenApiRouter::new()
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready));
+    let (health, _) = health.split_for_parts();
+    health
+        .route("/metrics", get(metrics::metrics))
+        .method_not_allowed_fallback(answer::method_not_allowed)
+        .fallback(answer::not_found)
 }
 
 /// The document that the annotations add up to.

@@ -19,13 +19,20 @@ pub(super) async fn live() -> Response {
 #[utoipa::path(
     get, path = "/health/ready", tag = "Health",
     responses(
-        (status = 200, description = "The store can be read"),
+        (status = 200, description = "The store can be read; with how old the news of revocations is, and whether sessions are checked by memory"),
         (status = 503, description = "The store cannot be read", body = RefusedBody),
     ),
 )]
 pub(super) async fn ready(State(site): State<Mounted>) -> Response {
     match site.auth.ready().await {
-        Ok(()) => answer::json(StatusCode::OK, &json!({ "status": "ok" })),
+        Ok(()) => {
+            let health = site.auth.health();
+            let lag = u64::try_from(health.feed_lag.as_millis()).unwrap_or(u64::MAX);
+            answer::json(
+                StatusCode::OK,
+                &json!({ "status": "ok", "cache_trusted": health.cache_trusted, "feed_lag_ms": lag }),
+            )
+        }
         Err(error) => answer::error(&error, &site.auth),
     }
 }

@@ -1,0 +1,91 @@
+//! `GET /metrics`, in Prometheus' text format. It is for operators, so only [`Auth::operations`] has it.
+//!
+//! [`Auth::operations`]: crate::Auth::operations
+
+use std::fmt::Write;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header;
+
+use crate::auth::Health;
+use crate::web::Mounted;
+
+/// <https://prometheus.io/docs/instrumenting/exposition_formats/>
+const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+pub(super) async fn metrics(State(site): State<Mounted>) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, FORMAT),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (headers, text(&site.auth.health())).into_response()
+}
+
+fn text(health: &Health) -> String {
+    let mut text = String::new();
+    let mut say = |kind: &str, name: &str, what: &str, value: f64| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "# HELP lockjar_{name} {what}\n# TYPE lockjar_{name} {kind}\nlockjar_{name} {value}"
+        );
+    };
+    let gauge = "gauge";
+    say(
+        gauge,
+        "cache_trusted",
+        "Whether what is remembered of sessions may be believed (1), or each check reads the store (0).",
+        f64::from(u8::from(health.cache_trusted)),
+    );
+    say(
+        gauge,
+        "feed_lag_seconds",
+        "How long ago the last reading of the change feed began that was applied.",
+        health.feed_lag.as_secs_f64(),
+    );
+    say(
+        gauge,
+        "sessions_cached",
+        "Sessions that are remembered.",
+        count(health.sessions_cached as u64),
+    );
+    say(
+        gauge,
+        "store_reads_under_way",
+        "Reads of the store that requests wait for.",
+        count(health.reads_under_way as u64),
+    );
+    let counter = "counter";
+    say(
+        counter,
+        "store_reads_total",
+        "Sessions read from the store.",
+        count(health.reads),
+    );
+    say(
+        counter,
+        "feed_beats_total",
+        "Readings of the change feed.",
+        count(health.beats),
+    );
+    say(
+        counter,
+        "feed_failures_total",
+        "Readings of the change feed that failed.",
+        count(health.failed_beats),
+    );
+    say(
+        counter,
+        "feed_changes_total",
+        "Changes that the feed has told.",
+        count(health.changes),
+    );
+    text
+}
+
+/// Prometheus has no other numbers. Up to 2⁵³ they are exact.
+#[allow(clippy::cast_precision_loss)]
+const fn count(number: u64) -> f64 {
+    number as f64
+}
