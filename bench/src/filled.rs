@@ -106,3 +106,57 @@ fn now() -> Result<i64> {
         SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis(),
     )?)
 }
+
+/// Fills a PostgreSQL database with so many live sessions, each of an account of its own, last used two minutes ago.
+///
+/// # Errors
+/// When it cannot be written.
+pub async fn postgres(url: &str, sessions: usize) -> Result<Vec<String>> {
+    // Opening it makes the schema.
+    let settings = lockjar::store::postgres::PostgresSettings::new(url)?;
+    let store = lockjar::store::postgres::PostgresStore::open(settings).await?;
+    lockjar::store::Store::close(&store).await;
+    let (mut tokens, now) = (Vec::with_capacity(sessions), now()?);
+    let mut connection = sqlx::PgConnection::connect(url).await?;
+    for first in (0..sessions).step_by(10_000) {
+        let batch = first..sessions.min(first + 10_000);
+        let names: Vec<_> = batch
+            .clone()
+            .map(|index| format!("visitor{index}"))
+            .collect();
+        let users: Vec<_> = batch
+            .map(|_| UserId::random().as_bytes().to_vec())
+            .collect();
+        let made: Vec<_> = users.iter().map(|_| PlainToken::generate()).collect();
+        let ids: Vec<_> = made
+            .iter()
+            .map(|token| token.id().as_bytes().to_vec())
+            .collect();
+        let secrets: Vec<_> = made
+            .iter()
+            .map(|token| token.hash().as_bytes().to_vec())
+            .collect();
+        sqlx::query(
+            "WITH made AS (INSERT INTO lockjar.users (id, username, username_key, password_hash, created_at)
+                 SELECT id, name, name, $3, $4 FROM unnest($1::bytea[], $2::text[]) AS u (id, name))
+             INSERT INTO lockjar.sessions
+                 (id, user_id, epoch, secret_hash, created_at, last_seen_at, expires_at, remember, user_agent)
+             SELECT id, user_id, 0, secret, $4, $4, $4 + $7, TRUE,
+                 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
+             FROM unnest($5::bytea[], $1::bytea[], $6::bytea[]) AS s (id, user_id, secret)",
+        )
+        .bind(users)
+        .bind(names)
+        .bind(HASH)
+        .bind(now - 120_000)
+        .bind(ids)
+        .bind(secrets)
+        .bind(30 * DAY)
+        .execute(&mut connection)
+        .await?;
+        tokens.extend(made.iter().map(|token| token.reveal().to_string()));
+    }
+    sqlx::query("ANALYZE").execute(&mut connection).await?;
+    connection.close().await?;
+    Ok(tokens)
+}

@@ -1,9 +1,15 @@
 //! The parts of the report, each in a file that holds its bars, its method and its figures.
 
 mod authenticate;
+mod fanout;
 mod flood;
+mod herd;
 mod logins;
+mod nodes;
 mod protected;
+mod quiet;
+mod revocation;
+mod runner;
 mod start;
 mod tokens;
 
@@ -32,6 +38,16 @@ pub enum Part {
     Flood,
     /// Start and memory.
     Start,
+    /// A protected route on PostgreSQL and on Redis, beside SQLite.
+    Nodes,
+    /// How soon what ends on one node is refused on another.
+    Revocation,
+    /// What the database hears of a node when nothing ends.
+    Quiet,
+    /// A node with many sessions whose database comes back.
+    Herd,
+    /// How the change feed reaches many nodes.
+    Fanout,
 }
 
 impl Part {
@@ -47,6 +63,11 @@ impl Part {
             Self::Logins => logins::measure(bench),
             Self::Flood => flood::measure(bench),
             Self::Start => start::measure(bench),
+            Self::Nodes => nodes::measure(bench),
+            Self::Revocation => revocation::measure(bench),
+            Self::Quiet => quiet::measure(bench),
+            Self::Herd => herd::measure(bench),
+            Self::Fanout => fanout::measure(bench),
         }
     }
 }

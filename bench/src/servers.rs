@@ -122,6 +122,22 @@ impl Launch {
         ]))
     }
 
+    /// The same on a PostgreSQL database, with more settings if need be.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub fn lockjar_on(database: &str, more: &[&str], folder: &Path) -> Result<Self> {
+        let mut launch = Self::lockjar(folder)?;
+        if let Some(last) = launch.arguments.last_mut() {
+            database.clone_into(last);
+        }
+        launch
+            .arguments
+            .extend(more.iter().map(ToString::to_string));
+        launch.log = folder.join(format!("lockjar-{}.log", launch.address.port()));
+        Ok(launch)
+    }
+
     /// The same with JWTs in the cookie.
     ///
     /// # Errors

@@ -4,11 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Bench, apart};
+use super::{Bench, apart, runner::Runner};
 use crate::{
-    accounts, callgrind, cpu,
+    accounts, callgrind,
     http::{self, Connection},
-    load::{Arrivals, Plan},
     plot::{Chart, Mark},
     ratio::Spread,
     report::{Bar, Figure, Section},
@@ -17,7 +16,6 @@ use crate::{
 
 const RATE: Bar = Bar::AtLeast(0.85);
 const CONNECTIONS: usize = 32;
-const SECONDS: f64 = 1.5;
 
 const METHOD: &str = "`GET /protected` with a valid cookie (one session for each of 32 kept-alive connections, one \
     request under way on each): `lockjar serve` with every default; the same handler on bare axum, which is sent the same \
@@ -54,69 +52,6 @@ pub(super) fn measure(bench: &Bench) -> Result<Section> {
         figures,
         chart: Some(chart),
     })
-}
-
-struct Runner {
-    name: &'static str,
-    server: Server,
-    plan: Plan,
-    rate: Vec<f64>,
-    server_cpu: Vec<f64>,
-    client_cpu: Vec<f64>,
-}
-
-impl Runner {
-    fn new(name: &'static str, server: Server, requests: Vec<String>) -> Self {
-        let arrivals = Arrivals::Closed { seconds: SECONDS };
-        let plan = Plan {
-            address: server.address,
-            requests,
-            arrivals,
-            may_shed: false,
-        };
-        Self {
-            name,
-            server,
-            plan,
-            rate: Vec::new(),
-            server_cpu: Vec::new(),
-            client_cpu: Vec::new(),
-        }
-    }
-
-    fn round(&mut self) -> Result<()> {
-        let before = cpu::of(self.server.pid())?;
-        let outcome = self.plan.run(apart().1)?;
-        let spent = cpu::of(self.server.pid())? - before;
-        let answered = outcome.answered as f64;
-        self.rate.push(outcome.rate());
-        self.server_cpu.push(spent.as_secs_f64() * 1e6 / answered);
-        self.client_cpu.push(outcome.client_cpu * 1e6 / answered);
-        Ok(())
-    }
-
-    fn forget(&mut self) {
-        for list in [&mut self.rate, &mut self.server_cpu, &mut self.client_cpu] {
-            list.clear();
-        }
-    }
-
-    fn figures(&self) -> [Figure; 3] {
-        let of = |list: &Vec<f64>| Spread::of(list.iter().copied());
-        [
-            Figure::plain(format!("{}: requests", self.name), "/s", of(&self.rate)),
-            Figure::plain(
-                format!("{}: CPU of the server", self.name),
-                "µs/request",
-                of(&self.server_cpu),
-            ),
-            Figure::plain(
-                format!("{}: CPU of the client", self.name),
-                "µs/request",
-                of(&self.client_cpu),
-            ),
-        ]
-    }
 }
 
 fn lockjar(folder: &Path) -> Result<Runner> {
