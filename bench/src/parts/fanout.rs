@@ -110,6 +110,18 @@ struct Notes {
     heard: Mutex<Vec<(UserId, Instant)>>,
 }
 
+impl Notes {
+    /// Milliseconds from each acknowledgement to each reader that heard of it.
+    fn times(&self, ended: &HashMap<UserId, Instant>) -> Result<Vec<f64>> {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let times = heard.iter().map(|(id, at)| {
+            let acknowledged = ended.get(id).context("nobody ended it")?;
+            Ok(at.saturating_duration_since(*acknowledged).as_secs_f64() * 1e3)
+        });
+        times.collect()
+    }
+}
+
 async fn run(nodes: usize, seconds: u64) -> Result<Run> {
     let connections = format!("max_connections={}", 2 * nodes + 50);
     let postgres = Postgres::start_with(&[&connections, "shared_buffers=64MB"]);

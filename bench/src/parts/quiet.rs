@@ -8,10 +8,10 @@ use lockjar_testing::Postgres;
 use super::Bench;
 use crate::{
     filled, http,
-    load::{Arrivals, Plan},
+    load::{Arrivals, Outcome, Plan},
     ratio::Spread,
     report::{Bar, Figure, Section, grouped},
-    servers::{Launch, Placement},
+    servers::{Launch, Placement, Server},
 };
 
 const QUERIES: Bar = Bar::AtMost(5.0);
@@ -27,51 +27,29 @@ pub(super) fn measure(bench: &Bench) -> Result<Section> {
     let tokens = runtime.block_on(filled::postgres(&url, SESSIONS))?;
     let server = Launch::lockjar_on(&url, &["--cookie-name", "session"], folder.path())?.start()?;
     postgres.query("lockjar", "CREATE EXTENSION pg_stat_statements");
-    let seconds = bench.either(40, 12) as f64;
-    let plan = |tokens: &[String], arrivals| Plan {
-        address: server.address,
-        requests: tokens
-            .iter()
-            .map(|token| {
-                http::get(
-                    server.address,
-                    "/protected",
-                    Some(&format!("session={token}")),
-                )
-            })
-            .collect(),
-        arrivals,
-        may_shed: false,
-    };
     // Every session once, so that the cache is warm; each is noted as used, as it is once a minute.
     for tokens in tokens.chunks(CONNECTIONS) {
         let requests = 2 * tokens.len() as u64;
-        plan(tokens, Arrivals::Count { requests }).run(Placement::Anywhere)?;
+        visits(&server, tokens, Arrivals::Count { requests })?;
     }
     thread::sleep(Duration::from_secs(1));
     postgres.query("lockjar", "SELECT pg_stat_statements_reset()");
+    let seconds = bench.either(40, 12) as f64;
     let arrivals = Arrivals::Open {
         rate: RATE,
         seconds,
         seed: 1,
     };
-    let outcome = plan(&tokens[..CONNECTIONS], arrivals).run(Placement::Anywhere)?;
+    let outcome = visits(&server, &tokens[..CONNECTIONS], arrivals)?;
     let calls = postgres.query(
         "lockjar",
         "SELECT sum(calls) FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%'",
     );
     let calls: f64 = calls.trim().parse().context("no number of calls")?;
-    let method = format!(
-        "`GET /protected` at {} requests a second (open loop) for {seconds} s on one server, {} sessions in its cache, last \
-         uses written down meanwhile. Counted are all statements that PostgreSQL saw (`pg_stat_statements`), `BEGIN`, `SET` and \
-         `COMMIT` included.",
-        grouped(RATE as usize),
-        grouped(SESSIONS),
-    );
     Ok(Section {
         part: "quiet",
         title: "What the database hears when nothing ends",
-        method,
+        method: method(seconds),
         figures: vec![
             Figure::held_to(
                 QUERIES,
@@ -84,4 +62,28 @@ pub(super) fn measure(bench: &Bench) -> Result<Section> {
         ],
         chart: None,
     })
+}
+
+fn method(seconds: f64) -> String {
+    format!(
+        "`GET /protected` at {} requests a second (open loop) for {seconds} s on one server, {} sessions in its cache, last \
+         uses written down meanwhile. Counted are all statements that PostgreSQL saw (`pg_stat_statements`), `BEGIN`, `SET` and \
+         `COMMIT` included.",
+        grouped(RATE as usize),
+        grouped(SESSIONS),
+    )
+}
+
+fn visits(server: &Server, tokens: &[String], arrivals: Arrivals) -> Result<Outcome> {
+    let visit = |token| {
+        let cookie = format!("session={token}");
+        http::get(server.address, "/protected", Some(&cookie))
+    };
+    let plan = Plan {
+        address: server.address,
+        requests: tokens.iter().map(visit).collect(),
+        arrivals,
+        may_shed: false,
+    };
+    plan.run(Placement::Anywhere)
 }

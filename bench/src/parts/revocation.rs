@@ -33,7 +33,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Section> {
     let folder = bench.folder()?;
     let postgres = Postgres::start();
     let (direct, pooler) = (postgres.database("direct"), PgBouncer::start(&postgres));
-    postgres.database("pooled");
+    postgres.query("postgres", "CREATE DATABASE pooled");
     let pooled = pooler.url_of("pooled");
     let start = |url: &str| -> Result<[Server; 2]> {
         let launch = || Launch::lockjar_on(url, &[], folder.path());

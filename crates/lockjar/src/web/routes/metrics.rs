@@ -22,65 +22,72 @@ pub(super) async fn metrics(State(site): State<Mounted>) -> Response {
     (headers, text(&site.auth.health())).into_response()
 }
 
+/// What is told: kind, name, what it is, value.
+fn told(health: &Health) -> [(&'static str, &'static str, &'static str, f64); 8] {
+    let (gauge, counter) = ("gauge", "counter");
+    let trusted = f64::from(u8::from(health.cache_trusted));
+    let (cached, reading) = (health.sessions_cached as u64, health.reads_under_way as u64);
+    [
+        (
+            gauge,
+            "cache_trusted",
+            "Whether what is remembered of sessions may be believed (1), or each check reads the store (0).",
+            trusted,
+        ),
+        (
+            gauge,
+            "feed_lag_seconds",
+            "How long ago the last reading of the change feed began that was applied.",
+            health.feed_lag.as_secs_f64(),
+        ),
+        (
+            gauge,
+            "sessions_cached",
+            "Sessions that are remembered.",
+            count(cached),
+        ),
+        (
+            gauge,
+            "store_reads_under_way",
+            "Reads of the store that requests wait for.",
+            count(reading),
+        ),
+        (
+            counter,
+            "store_reads_total",
+            "Sessions read from the store.",
+            count(health.reads),
+        ),
+        (
+            counter,
+            "feed_beats_total",
+            "Readings of the change feed.",
+            count(health.beats),
+        ),
+        (
+            counter,
+            "feed_failures_total",
+            "Readings of the change feed that failed.",
+            count(health.failed_beats),
+        ),
+        (
+            counter,
+            "feed_changes_total",
+            "Changes that the feed has told.",
+            count(health.changes),
+        ),
+    ]
+}
+
 fn text(health: &Health) -> String {
     let mut text = String::new();
-    let mut say = |kind: &str, name: &str, what: &str, value: f64| {
+    for (kind, name, what, value) in told(health) {
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
             "# HELP lockjar_{name} {what}\n# TYPE lockjar_{name} {kind}\nlockjar_{name} {value}"
         );
-    };
-    let gauge = "gauge";
-    say(
-        gauge,
-        "cache_trusted",
-        "Whether what is remembered of sessions may be believed (1), or each check reads the store (0).",
-        f64::from(u8::from(health.cache_trusted)),
-    );
-    say(
-        gauge,
-        "feed_lag_seconds",
-        "How long ago the last reading of the change feed began that was applied.",
-        health.feed_lag.as_secs_f64(),
-    );
-    say(
-        gauge,
-        "sessions_cached",
-        "Sessions that are remembered.",
-        count(health.sessions_cached as u64),
-    );
-    say(
-        gauge,
-        "store_reads_under_way",
-        "Reads of the store that requests wait for.",
-        count(health.reads_under_way as u64),
-    );
-    let counter = "counter";
-    say(
-        counter,
-        "store_reads_total",
-        "Sessions read from the store.",
-        count(health.reads),
-    );
-    say(
-        counter,
-        "feed_beats_total",
-        "Readings of the change feed.",
-        count(health.beats),
-    );
-    say(
-        counter,
-        "feed_failures_total",
-        "Readings of the change feed that failed.",
-        count(health.failed_beats),
-    );
-    say(
-        counter,
-        "feed_changes_total",
-        "Changes that the feed has told.",
-        count(health.changes),
-    );
+    }
     text
 }
 
