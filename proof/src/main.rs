@@ -1,0 +1,3 @@
+mod checker;
+mod history;
+fn main() {}
