@@ -4,6 +4,7 @@ use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,7 @@ pub(crate) struct Cluster {
     public_url: String,
     pub(crate) database: Postgres,
     folder: TempDir,
+    keep: AtomicBool,
 }
 
 /// One node.
@@ -77,6 +79,7 @@ impl Cluster {
             public_url: format!("http://localhost:{}", free_port()),
             database,
             folder: tempfile::tempdir()?,
+            keep: AtomicBool::new(false),
         };
         for node in 0..NODES {
             cluster.start_node(node)?;
@@ -101,8 +104,8 @@ impl Cluster {
     }
 
     /// Leaves the logs where they are, for people.
-    pub(crate) fn keep_logs(&mut self) {
-        self.folder.disable_cleanup(true);
+    pub(crate) fn keep_logs(&self) {
+        self.keep.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn start_node(&self, node: Node) -> Result<()> {
@@ -224,5 +227,7 @@ impl Server {
 impl Drop for Cluster {
     fn drop(&mut self) {
         (0..NODES).for_each(|node| self.kill_9(node));
+        self.folder
+            .disable_cleanup(self.keep.load(Ordering::SeqCst));
     }
 }

@@ -74,13 +74,7 @@ impl Link {
             .is_some_and(|sender| !sender.is_closed())
     }
 
-    async fn ask(
-        &mut self,
-        method: Method,
-        path: &str,
-        cookie: &str,
-        form: &str,
-    ) -> Option<Reply> {
+    async fn ask(&mut self, method: Method, path: &str, cookie: &str, form: &str) -> Option<Reply> {
         if !self.is_connected() {
             self.sender = Some(connect(self.address).await?);
         }

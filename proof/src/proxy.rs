@@ -156,7 +156,8 @@ impl Pipe {
                 read = self.from.read(&mut piece) => read.map_err(|_| Cut)?,
                 _ = self.state.changed() => continue,
             };
-            if let Line::Delay(by) = *self.state.borrow() {
+            let line = *self.state.borrow();
+            if let Line::Delay(by) = line {
                 sleep(by).await;
             }
             self.thaw().await?;

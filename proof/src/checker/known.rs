@@ -56,12 +56,11 @@ impl<'a> Known<'a> {
             }
             _ => {}
         }
-        let owner = match event.asked {
-            Asked::Register(user) | Asked::LogIn(user) | Asked::ChangePassword(user, _) => user,
-            _ => return,
-        };
-        if let Some(session) = event.opened() {
-            self.openings.insert(session, (event, owner));
+        if let Asked::Register(user) | Asked::LogIn(user) | Asked::ChangePassword(user, _) =
+            event.asked
+            && let Some(session) = event.opened()
+        {
+            self.openings.insert(session, (event, user));
         }
     }
 
