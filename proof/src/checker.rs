@@ -66,6 +66,8 @@ pub(crate) struct Verdict {
     pub(crate) violations: Vec<Violation>,
     /// How long after the acknowledgement of its session's revocation the latest accepted check began.
     pub(crate) lag: Duration,
+    /// The same where no fault was near.
+    pub(crate) healthy_lag: Duration,
     /// Accepted checks that began after such an acknowledgement.
     pub(crate) stale: usize,
 }
@@ -90,6 +92,9 @@ pub(crate) fn check(history: &History, bounds: &Bounds) -> Verdict {
     verdict
 }
 
+/// For so long a fault has consequences.
+const AFTERMATH: Duration = Duration::from_secs(2);
+
 /// The first refusals of a session: anywhere, and by each node.
 #[derive(Default)]
 struct Refusals {
@@ -106,9 +111,9 @@ fn check_sessions(history: &History, known: &Known<'_>, bounds: &Bounds, verdict
         let final_look = event.begin >= history.sweep;
         let violation = match event.answer {
             Answer::Yes(_) => {
-                measure(event, session, known, verdict);
+                measure(event, session, known, history, verdict);
                 accepted_too_late(event, session, known, bounds, final_look)
-                    .or_else(|| came_back(event, refusals.get(&session), bounds))
+                    .or_else(|| came_back(event, session, known, refusals.get(&session), bounds))
             }
             Answer::Refused => refused_without_cause(event, session, known, final_look),
             _ => None,
@@ -143,12 +148,23 @@ fn refusals(history: &History) -> HashMap<Session, Refusals> {
 }
 
 /// Notes how long after an acknowledgement this check, which was accepted, began.
-fn measure(event: &Event, session: Session, known: &Known<'_>, verdict: &mut Verdict) {
+fn measure(
+    event: &Event,
+    session: Session,
+    known: &Known<'_>,
+    history: &History,
+    verdict: &mut Verdict,
+) {
     let acknowledged = acknowledged(session, known).map(|revocation| revocation.end);
-    let lags = acknowledged.filter_map(|end| event.begin.checked_sub(end));
-    if let Some(lag) = lags.filter(|lag| !lag.is_zero()).max() {
-        verdict.stale += 1;
-        verdict.lag = verdict.lag.max(lag);
+    let Some(end) = acknowledged.filter(|end| *end < event.begin).min() else {
+        return;
+    };
+    let lag = event.begin - end;
+    verdict.stale += 1;
+    verdict.lag = verdict.lag.max(lag);
+    let near = |fault: &Fault| fault.begin <= event.begin && fault.end + AFTERMATH >= end;
+    if !history.faults.iter().any(near) {
+        verdict.healthy_lag = verdict.healthy_lag.max(lag);
     }
 }
 
@@ -186,7 +202,13 @@ fn accepted_too_late(
     ))
 }
 
-fn came_back(event: &Event, refusals: Option<&Refusals>, bounds: &Bounds) -> Option<Violation> {
+fn came_back(
+    event: &Event,
+    session: Session,
+    known: &Known<'_>,
+    refusals: Option<&Refusals>,
+    bounds: &Bounds,
+) -> Option<Violation> {
     let refusals = refusals?;
     let anywhere = refusals
         .anywhere
@@ -194,7 +216,12 @@ fn came_back(event: &Event, refusals: Option<&Refusals>, bounds: &Bounds) -> Opt
     let here = event.node.and_then(|node| refusals.by_node.get(&node));
     let here = here.filter(|refusal| event.begin > refusal.end).copied();
     let refusal = anywhere.or(here)?;
-    Some(Violation::of(Rule::CameBack, [refusal, *event]))
+    let revocations = known
+        .revocations_of(session)
+        .filter(|(_, reach)| *reach != Reach::Never);
+    let events = revocations.map(|(revocation, _)| *revocation);
+    let events = events.chain([refusal, *event]);
+    Some(Violation::of(Rule::CameBack, events))
 }
 
 fn refused_without_cause(

@@ -71,7 +71,7 @@ async fn act(world: &Arc<World>, account: &Arc<Account>, rng: &mut Rng) {
         0..4 => log_out_everywhere(world, account, rng).await,
         4..7 => change_password(world, account, rng).await,
         7..9 => disable_for_a_while(world, account, rng).await,
-        9..14 => drop(log_in(world, account, Fate::Stays, rng).await),
+        9..12 => drop(log_in(world, account, Fate::Stays, rng).await),
         _ => drop(log_in(world, account, Fate::LogsOut, rng).await),
     }
 }
@@ -86,7 +86,10 @@ async fn log_in(world: &Arc<World>, account: &Arc<Account>, fate: Fate, rng: &mu
 }
 
 async fn log_out_everywhere(world: &Arc<World>, account: &Arc<Account>, rng: &mut Rng) {
-    let Some(session) = log_in(world, account, Fate::Stays, rng).await.opened() else {
+    let Some(session) = log_in(world, account, Fate::EndsWithAll, rng)
+        .await
+        .opened()
+    else {
         return;
     };
     sleep(Duration::from_millis(rng.u64(0..1500))).await;
@@ -97,7 +100,10 @@ async fn log_out_everywhere(world: &Arc<World>, account: &Arc<Account>, rng: &mu
 }
 
 async fn change_password(world: &Arc<World>, account: &Arc<Account>, rng: &mut Rng) {
-    let Some(session) = log_in(world, account, Fate::Stays, rng).await.opened() else {
+    let Some(session) = log_in(world, account, Fate::EndsWithAll, rng)
+        .await
+        .opened()
+    else {
         return;
     };
     sleep(Duration::from_millis(rng.u64(0..1500))).await;

@@ -29,8 +29,10 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(6);
 pub(crate) struct Setup {
     /// The program `lockjar`.
     pub(crate) program: PathBuf,
-    /// Whether nodes are woken by `LISTEN`, or look at the feed by the clock alone.
-    pub(crate) wake: bool,
+    /// Whether the change feed is read past the lines, so that a node hears of revocations while it cannot read sessions.
+    pub(crate) direct_feed: bool,
+    /// What else they are told.
+    pub(crate) more: &'static [&'static str],
 }
 
 /// The database, the lines and the nodes.
@@ -118,9 +120,10 @@ impl Cluster {
             .arg("serve")
             .args(["--listen", &format!("127.0.0.1:{}", server.port)])
             .args(["--public-url", &self.public_url])
-            .args(["--cookie-name", "session", "--session-per-user", "10000"]);
-        if self.setup.wake {
-            command.args(["--database-wake-url", &database]);
+            .args(["--cookie-name", "session", "--session-per-user", "10000"])
+            .args(self.setup.more);
+        if self.setup.direct_feed {
+            command.args(["--database-wake-url", &self.database.url()]);
         }
         let child = command.stdout(log.try_clone()?).stderr(log).spawn();
         *server.process() = Process::Running(child.context("lockjar does not start")?);

@@ -22,6 +22,7 @@ struct Life {
     account: Arc<Account>,
     session: Session,
     opened: Moment,
+    fate: Fate,
     /// When it was last asked to end by itself, in microseconds; nought if never.
     ended: AtomicU64,
 }
@@ -31,6 +32,8 @@ struct Life {
 pub(crate) enum Fate {
     /// It is logged out after a while.
     LogsOut,
+    /// It is about to end with all others of its account.
+    EndsWithAll,
     /// Nobody logs it out; what ends all sessions of its account ends it too.
     Stays,
 }
@@ -48,6 +51,7 @@ pub(crate) fn begin(
         account: Arc::clone(account),
         session,
         opened,
+        fate,
         ended: AtomicU64::new(0),
     });
     for node in 0..NODES {
@@ -93,7 +97,11 @@ impl Life {
     fn pause(&self) -> Option<Duration> {
         let (pace, now) = (&self.world.pace, self.world.recorder.now());
         let Some(ended) = self.ended() else {
-            return (!self.world.is_stopping()).then_some(pace.alive);
+            let pause = match self.fate {
+                Fate::LogsOut | Fate::EndsWithAll => pace.alive,
+                Fate::Stays => pace.staying,
+            };
+            return (!self.world.is_stopping()).then_some(pause);
         };
         match now.saturating_sub(ended) {
             since if since < JUST_ENDED => Some(pace.just_ended),

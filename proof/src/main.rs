@@ -22,17 +22,19 @@ mod report;
 mod sweep;
 mod world;
 
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use fastrand::Rng;
 use tokio::time::sleep;
 
-use checker::{Bounds, check};
+use checker::{Bounds, Rule, Violation, check};
 use cluster::{Cluster, NODES, Setup};
 use history::History;
 use report::Report;
@@ -62,9 +64,30 @@ struct Options {
     /// The program to run [default: built first, as this one was]
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
+    /// Runs servers that are told to break a promise, and succeeds if that is found
+    #[arg(long, value_enum)]
+    sabotage: Option<Sabotage>,
     /// How many times every fault comes in the long form
     #[arg(long, default_value_t = 5, value_name = "COUNT")]
     turns: usize,
+}
+
+/// What servers can be told that breaks a promise.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Sabotage {
+    /// A cache is believed for longer than is promised.
+    Staleness,
+    /// The logged-in are let in for as long as the database cannot be asked.
+    Outage,
+}
+
+impl Sabotage {
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Staleness => &["--staleness", "3s"],
+            Self::Outage => &["--on-outage", "serve-stale:5m"],
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -84,12 +107,16 @@ fn run(options: &Options) -> Result<bool> {
     let program = program.canonicalize().context("the program is not there")?;
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(0..1_000_000));
     eprintln!("seed {seed}");
-    let wake = seed.is_multiple_of(2);
+    let setup = Setup {
+        program,
+        direct_feed: !seed.is_multiple_of(2),
+        more: options.sabotage.map_or(&[], Sabotage::arguments),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let cluster = Cluster::start(Setup { program, wake }).await?;
+        let cluster = Cluster::start(setup).await?;
         let cluster = Arc::new(cluster);
         let history = record(&cluster, options, &mut Rng::with_seed(seed)).await?;
         let verdict = check(&history, &BOUNDS);
@@ -100,15 +127,28 @@ fn run(options: &Options) -> Result<bool> {
             altered: &altered::try_all(&history, &BOUNDS),
         };
         println!("{report}");
+        if options.sabotage.is_some() {
+            let found = |violation: &Violation| violation.rule == Rule::AcceptedTooLate;
+            return Ok(verdict.violations.iter().any(found));
+        }
         if !report.is_good() {
-            cluster.keep_logs();
-            eprintln!(
-                "the logs of the nodes are in {}",
-                cluster.folder().display()
-            );
+            keep(&cluster, &history)?;
         }
         Ok(report.is_good())
     })
+}
+
+/// Leaves the logs of the nodes and the history where they are, for people.
+fn keep(cluster: &Cluster, history: &History) -> Result<()> {
+    let file = File::create(cluster.folder().join("history"))?;
+    let mut file = BufWriter::new(file);
+    for event in &history.events {
+        writeln!(file, "{event}")?;
+    }
+    cluster.keep_logs();
+    let folder = cluster.folder().display();
+    eprintln!("the history and the logs of the nodes are in {folder}");
+    Ok(file.flush()?)
 }
 
 /// Lets clients live and faults happen, and returns what the clients were told.
@@ -144,12 +184,13 @@ async fn record(cluster: &Arc<Cluster>, options: &Options, rng: &mut Rng) -> Res
 /// As fast as two cores can be made to go in either profile.
 fn pace() -> Pace {
     Pace {
-        clients: 8,
+        clients: 14,
         settled: 4,
-        pause: 50..500,
-        life: 300..3000,
+        pause: 50..400,
+        life: 300..2500,
         alive: Duration::from_millis(150),
-        just_ended: Duration::from_millis(60),
+        staying: Duration::from_millis(700),
+        just_ended: Duration::from_millis(80),
         long_ended: Duration::from_millis(400),
         watched: Duration::from_secs(7),
     }

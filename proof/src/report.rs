@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use crate::checker::Verdict;
 use crate::history::{Answer, Asked, Event, History};
@@ -119,11 +120,12 @@ impl fmt::Display for Report<'_> {
         writeln!(f, "seed             {}", self.seed)?;
         self.events(f)?;
         self.faults(f)?;
-        let lag = self.verdict.lag.as_secs_f64() * 1000.0;
+        let millis = |lag: Duration| lag.as_secs_f64() * 1000.0;
+        let (lag, healthy) = (millis(self.verdict.lag), millis(self.verdict.healthy_lag));
         let stale = self.verdict.stale;
         writeln!(
             f,
-            "maximum lag      {lag:.1} ms, by the latest of {stale} checks accepted after an acknowledgement"
+            "maximum lag      {lag:.1} ms, {healthy:.1} ms where no fault was near; {stale} checks accepted after an acknowledgement"
         )?;
         let (refused, passed) = self.altered;
         let all = refused.len() + passed.len();

@@ -60,7 +60,7 @@ fn unhealthy(history: &History, bounds: &Bounds, quiet: &Quiet, node: Node) -> O
         .events
         .partition_point(|event| event.begin <= quiet.end);
     let events = &history.events[first..last];
-    let sick = |event: &&Event| event.begin > since && asks_for_health(event) && !serves(event);
+    let sick = |event: &&Event| event.begin > since && !serves(event);
     let after = quiet.after.map(Evidence::Fault);
     let violation = |event: Option<&Event>| Violation {
         rule: Rule::Unhealthy,
@@ -82,10 +82,10 @@ fn unhealthy(history: &History, bounds: &Bounds, quiet: &Quiet, node: Node) -> O
     (!is_well).then(|| violation(None))
 }
 
-fn asks_for_health(event: &Event) -> bool {
-    matches!(event.asked, Asked::Ready | Asked::Check(_))
-}
-
+/// An operator's command is no node's.
 fn serves(event: &Event) -> bool {
-    matches!(event.answer, Answer::Yes(_) | Answer::Refused)
+    matches!(
+        event.answer,
+        Answer::Yes(_) | Answer::Refused | Answer::Overloaded
+    )
 }

@@ -290,6 +290,7 @@ fn a_log_in_that_meets_a_change_of_its_account_may_be_refused() {
         (8000, 8100, Answer::Silent),
     ] {
         Story::of_alice()
+            .fault(7500, 8500)
             .node(0, begin, end, everywhere(), answer)
             .node(2, 9000, 9100, Asked::LogIn(ALICE), Answer::Refused)
             .passes();
@@ -372,9 +373,30 @@ fn a_node_that_stays_sick_after_a_fault_must_fail() {
 
 #[test]
 fn a_node_that_is_sick_without_a_fault_must_fail() {
-    Story::of_alice()
-        .check(1, 30_000, S, Answer::Unavailable)
-        .breaks(Rule::Unhealthy);
+    for asked in [Asked::Check(S), Asked::LogIn(ALICE), Asked::LogOut(S)] {
+        Story::of_alice()
+            .node(1, 30_000, 30_010, asked, Answer::Unavailable)
+            .breaks(Rule::Unhealthy);
+        Story::of_alice()
+            .node(1, 30_000, 30_010, asked, Answer::Overloaded)
+            .passes();
+    }
+}
+
+#[test]
+fn lag_is_measured_with_faults_and_without() {
+    let story = || {
+        Story::of_alice()
+            .node(0, 20_000, 20_010, Asked::LogOut(S), OK)
+            .check(1, 20_610, S, OK)
+    };
+    let verdict = story().passes();
+    assert_eq!(
+        (verdict.lag, verdict.healthy_lag),
+        (millis(600), millis(600))
+    );
+    let verdict = story().fault(18_000, 20_005).passes();
+    assert_eq!((verdict.lag, verdict.healthy_lag), (millis(600), millis(0)));
 }
 
 #[test]
