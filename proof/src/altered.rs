@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::checker::{Bounds, check};
-use crate::history::{Answer, Asked, Event, History, Session};
+use crate::history::{Answer, Asked, Event, History, Session, User};
 
 /// One change: its name, and what it makes of the history where there is something to change.
 struct Alteration {
@@ -99,16 +99,30 @@ fn accept_where_acknowledged(history: &mut History, bounds: &Bounds) -> Option<(
 }
 
 fn refuse_the_logged_in(history: &mut History, _: &Bounds) -> Option<()> {
-    let sweep = history.sweep;
-    let last = find(history, |event| {
-        event.begin >= sweep && event.is_acknowledged() && matches!(event.asked, Asked::Check(_))
+    let session = untouched(history)?;
+    let check = find(history, |event| {
+        event.asked == Asked::Check(session) && event.is_acknowledged()
     })?;
-    let asked = last.asked;
-    let earlier = find(history, |event| {
-        event.asked == asked && event.is_acknowledged() && event.begin < sweep
-    })?;
-    earlier.answer = Answer::Refused;
+    check.answer = Answer::Refused;
     Some(())
+}
+
+/// A session that nobody ever asked to end, by whatever means.
+fn untouched(history: &History) -> Option<Session> {
+    let revocations = || history.events.iter().filter(|event| event.is_revocation());
+    let touched = |user: User, session: Session| {
+        revocations().any(|event| match event.asked {
+            Asked::LogOut(other) => other == session,
+            Asked::LogOutEverywhere(other, _)
+            | Asked::ChangePassword(other, _)
+            | Asked::Disable(other) => other == user,
+            _ => false,
+        })
+    };
+    history.events.iter().find_map(|event| match event.asked {
+        Asked::LogIn(user) => event.opened().filter(|session| !touched(user, *session)),
+        _ => None,
+    })
 }
 
 fn undo_a_log_out(history: &mut History, _: &Bounds) -> Option<()> {

@@ -182,6 +182,15 @@ impl Recorder {
         self.history().exits.push(Exit { at, node });
     }
 
+    /// How many revocations have been acknowledged so far.
+    pub(crate) fn revocations(&self) -> usize {
+        let history = self.history();
+        let events = history.events.iter();
+        events
+            .filter(|event| event.is_acknowledged() && event.is_revocation())
+            .count()
+    }
+
     pub(crate) fn sweep_begins(&self) {
         let now = self.now();
         self.history().sweep = now;

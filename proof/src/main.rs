@@ -49,6 +49,9 @@ const BOUNDS: Bounds = Bounds {
 const HEALTH: Duration = Duration::from_millis(4200);
 /// Before the first fault, so that there are sessions that every node knows.
 const WARM_UP: Duration = Duration::from_secs(3);
+/// A run of fewer revocations shows little: on a slow machine it goes on for a while.
+const ENOUGH: usize = 550;
+const LONGER: Duration = Duration::from_secs(60);
 /// Even who waits for the slowest answer has finished by then.
 const FINISH: Duration = Duration::from_secs(60);
 
@@ -169,6 +172,10 @@ async fn record(cluster: &Arc<Cluster>, options: &Options, rng: &mut Rng) -> Res
         false => faults::plan(options.turns, true, rng),
     };
     faults::inject(&world, rounds, HEALTH).await?;
+    let injected = Instant::now();
+    while world.recorder.revocations() < ENOUGH && injected.elapsed() < LONGER {
+        sleep(Duration::from_millis(200)).await;
+    }
     world.stop();
     let stopped = Instant::now();
     while world.is_busy() {
@@ -188,11 +195,11 @@ fn pace() -> Pace {
         settled: 4,
         pause: 50..400,
         life: 300..2500,
-        alive: Duration::from_millis(150),
-        staying: Duration::from_millis(700),
-        just_ended: Duration::from_millis(80),
-        long_ended: Duration::from_millis(400),
-        watched: Duration::from_secs(7),
+        alive: Duration::from_millis(200),
+        staying: Duration::from_millis(1000),
+        just_ended: Duration::from_millis(100),
+        long_ended: Duration::from_millis(700),
+        watched: Duration::from_secs(6),
     }
 }
 
