@@ -798,6 +798,20 @@ async fn a_later_log_in_does_not_bring_back_what_another_process_ended() {
     }
 }
 
+/// The next beat may have begun before the session ended, and so not tell of it.
+#[tokio::test]
+async fn who_was_refused_by_the_store_is_not_let_in_by_the_cache() {
+    let fixture = Fixture::new().await;
+    let token = fixture.alice().await.token();
+    assert!(fixture.is_in(&token).await);
+    let cursor = fixture.store.beat(None).await.unwrap().cursor;
+    fixture.store.sqlite.lose(token.id()).await;
+    fixture.clock.advance(Duration::from_secs(5));
+    assert!(!fixture.is_in(&token).await);
+    fixture.auth.follow_feed(cursor).await.unwrap();
+    assert!(!fixture.is_in(&token).await, "it came back");
+}
+
 #[tokio::test]
 async fn a_log_out_forgets_a_session_whose_row_is_gone_unannounced() {
     let fixture = Fixture::new().await;
