@@ -55,6 +55,11 @@ pub(crate) const PARTS: &[Part] = &[
         run: fuzz,
     },
     Part {
+        name: "proof",
+        what: "what is promised holds on three nodes and PostgreSQL, whatever fails",
+        run: proof,
+    },
+    Part {
         name: "docs",
         what: "every link in the documentation leads somewhere",
         run: docs,
@@ -114,6 +119,14 @@ fn rust() -> Outcome {
     install::program("strace", "strace")?;
     install::servers()?;
     run(&mut cargo("test --quiet --workspace"))
+}
+
+/// The short form; the long one is `cargo run --release -p lockjar-proof`.
+fn proof() -> Outcome {
+    build_programs()?;
+    install::servers()?;
+    let mut proof = Command::new("target/debug/lockjar-proof");
+    run(proof.args(["--short", "--program", "target/debug/lockjar"]))
 }
 
 fn docs() -> Outcome {
