@@ -123,11 +123,12 @@ fn run(options: &Options) -> Result<bool> {
         let cluster = Arc::new(cluster);
         let history = record(&cluster, options, &mut Rng::with_seed(seed)).await?;
         let verdict = check(&history, &BOUNDS);
+        let good = verdict.violations.is_empty();
         let report = Report {
             seed,
             history: &history,
             verdict: &verdict,
-            altered: &altered::try_all(&history, &BOUNDS),
+            altered: good.then(|| altered::try_all(&history, &BOUNDS)),
         };
         println!("{report}");
         if options.sabotage.is_some() {

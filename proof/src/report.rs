@@ -15,13 +15,14 @@ pub(crate) struct Report<'a> {
     pub(crate) seed: u64,
     pub(crate) history: &'a History,
     pub(crate) verdict: &'a Verdict,
-    /// The alterations that were refused, and those that were not.
-    pub(crate) altered: &'a (Vec<&'static str>, Vec<&'static str>),
+    /// The alterations that were refused, and those that were not; only a good history is altered.
+    pub(crate) altered: Option<(Vec<&'static str>, Vec<&'static str>)>,
 }
 
 impl Report<'_> {
     pub(crate) fn is_good(&self) -> bool {
-        self.verdict.violations.is_empty() && self.altered.1.is_empty()
+        let altered = self.altered.as_ref();
+        altered.is_some_and(|(_, passed)| passed.is_empty())
     }
 
     fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
@@ -127,15 +128,16 @@ impl fmt::Display for Report<'_> {
             f,
             "maximum lag      {lag:.1} ms, {healthy:.1} ms where no fault was near; {stale} checks accepted after an acknowledgement"
         )?;
-        let (refused, passed) = self.altered;
-        let all = refused.len() + passed.len();
-        writeln!(
-            f,
-            "altered          {} of {all} altered histories refused",
-            refused.len()
-        )?;
-        for name in passed {
-            writeln!(f, "  not refused: {name}")?;
+        if let Some((refused, passed)) = &self.altered {
+            let all = refused.len() + passed.len();
+            let refused = refused.len();
+            writeln!(
+                f,
+                "altered          {refused} of {all} altered histories refused"
+            )?;
+            for name in passed {
+                writeln!(f, "  not refused: {name}")?;
+            }
         }
         self.violations(f)
     }

@@ -82,10 +82,15 @@ fn unhealthy(history: &History, bounds: &Bounds, quiet: &Quiet, node: Node) -> O
     (!is_well).then(|| violation(None))
 }
 
-/// An operator's command is no node's.
+/// Hashing gives way to all else, so a machine that is busy with other things may be too slow for a client's patience.
 fn serves(event: &Event) -> bool {
-    matches!(
-        event.answer,
-        Answer::Yes(_) | Answer::Refused | Answer::Overloaded
-    )
+    let hashes = matches!(
+        event.asked,
+        Asked::Register(_) | Asked::LogIn(_) | Asked::ChangePassword(..)
+    );
+    match event.answer {
+        Answer::Yes(_) | Answer::Refused | Answer::Overloaded => true,
+        Answer::Silent => hashes,
+        Answer::Unavailable | Answer::Other(_) => false,
+    }
 }

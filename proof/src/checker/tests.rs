@@ -381,6 +381,12 @@ fn a_node_that_is_sick_without_a_fault_must_fail() {
             .node(1, 30_000, 30_010, asked, Answer::Overloaded)
             .passes();
     }
+    Story::of_alice()
+        .node(1, 30_000, 33_000, Asked::LogOut(S), Answer::Silent)
+        .breaks(Rule::Unhealthy);
+    Story::of_alice()
+        .node(1, 30_000, 33_000, Asked::LogIn(ALICE), Answer::Silent)
+        .passes();
 }
 
 #[test]
