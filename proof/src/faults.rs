@@ -14,6 +14,10 @@ use crate::history::{Fault, Node};
 use crate::proxy::Line;
 use crate::world::World;
 
+/// After the database was killed, one node comes back to it later than the others. What they end meanwhile it must not miss,
+/// although the crash may have taken back numbers of transactions that it had seen.
+const LEFT_BEHIND: Duration = Duration::from_millis(1200);
+
 /// What can go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -55,6 +59,10 @@ impl Kind {
         }
     }
 
+    fn kills(self) -> bool {
+        matches!(self, Self::KillNode | Self::KillDatabase)
+    }
+
     fn is_of_the_line(self) -> bool {
         matches!(
             self,
@@ -69,8 +77,6 @@ pub(crate) struct Planned {
     kind: Kind,
     /// All of them where there is none.
     node: Option<Node>,
-    /// So long after its round has begun.
-    after: Duration,
     lasts: Duration,
     /// By how much a slow line delays.
     delay: Duration,
@@ -93,11 +99,9 @@ pub(crate) fn plan(turns: usize, together: bool, rng: &mut Rng) -> Vec<Round> {
                 _ => rng.u64(1500..if together { 6000 } else { 4000 }),
             };
             let first = planned(kind, Duration::from_millis(millis), together, rng);
-            let second = match kind {
-                Kind::KillDatabase => Some(left_behind(&first, rng)),
-                _ if together && rng.f64() < 0.3 => beside(&first, rng),
-                _ => None,
-            };
+            let second = (together && rng.f64() < 0.3)
+                .then(|| beside(&first, rng))
+                .flatten();
             rounds.push([first].into_iter().chain(second).collect());
         }
     }
@@ -106,11 +110,9 @@ pub(crate) fn plan(turns: usize, together: bool, rng: &mut Rng) -> Vec<Round> {
 
 fn planned(kind: Kind, lasts: Duration, widely: bool, rng: &mut Rng) -> Planned {
     let everywhere = widely && kind.is_of_the_line() && rng.f64() < 0.25;
-    let database = matches!(kind, Kind::StopDatabase | Kind::KillDatabase);
     Planned {
         kind,
-        node: (!everywhere && !database).then(|| rng.usize(0..NODES)),
-        after: Duration::ZERO,
+        node: (!everywhere && kind != Kind::StopDatabase).then(|| rng.usize(0..NODES)),
         lasts,
         delay: Duration::from_millis(rng.u64(5..700)),
     }
@@ -118,7 +120,7 @@ fn planned(kind: Kind, lasts: Duration, widely: bool, rng: &mut Rng) -> Planned 
 
 /// A fault of another node's line beside one of a node. A node that starts needs its line, so none of those.
 fn beside(first: &Planned, rng: &mut Rng) -> Option<Planned> {
-    let node = first.node.filter(|_| first.kind != Kind::KillNode)?;
+    let node = first.node.filter(|_| !first.kind.kills())?;
     let lines: Vec<Kind> = Kind::ALL
         .into_iter()
         .filter(|kind| kind.is_of_the_line())
@@ -129,17 +131,6 @@ fn beside(first: &Planned, rng: &mut Rng) -> Option<Planned> {
         node: Some((node + rng.usize(1..NODES)) % NODES),
         ..planned(kind, lasts, false, rng)
     })
-}
-
-/// While the database was killed the line of one node froze, so that the others go on with the database first: what they end
-/// meanwhile, the last node must not miss, although the crash may have taken back numbers that it has seen.
-fn left_behind(kill: &Planned, rng: &mut Rng) -> Planned {
-    let lasts = kill.lasts + Duration::from_millis(rng.u64(1000..2500));
-    Planned {
-        node: Some(rng.usize(0..NODES)),
-        after: Duration::from_millis(60),
-        ..planned(Kind::Freeze, lasts, false, rng)
-    }
 }
 
 /// Goes through the rounds, with a time of health after each.
@@ -158,7 +149,6 @@ pub(crate) async fn inject(world: &Arc<World>, rounds: Vec<Round>, health: Durat
 }
 
 async fn happen(world: Arc<World>, planned: Planned) -> Result<()> {
-    sleep(planned.after).await;
     let begin = world.recorder.now();
     let name = planned.kind.name();
     bring_about(&world.cluster, &planned).await?;
@@ -186,7 +176,10 @@ async fn bring_about(cluster: &Arc<Cluster>, planned: &Planned) -> Result<()> {
         Kind::StopNode => nodes(planned.node).for_each(|node| cluster.signal(node, Signal::STOP)),
         Kind::KillNode => nodes(planned.node).for_each(|node| cluster.kill_9(node)),
         Kind::StopDatabase => on_database(cluster, |cluster| cluster.database.freeze()).await?,
-        Kind::KillDatabase => on_database(cluster, |cluster| cluster.database.kill_9()).await?,
+        Kind::KillDatabase => {
+            on_database(cluster, |cluster| cluster.database.kill_9()).await?;
+            line(Line::Freeze);
+        }
     }
     Ok(())
 }
@@ -197,7 +190,11 @@ async fn lift(cluster: &Arc<Cluster>, planned: &Planned) -> Result<()> {
         Kind::StopNode => nodes(planned.node).for_each(|node| cluster.signal(node, Signal::CONT)),
         Kind::KillNode => nodes(planned.node).try_for_each(|node| cluster.start_node(node))?,
         Kind::StopDatabase => on_database(cluster, |cluster| cluster.database.thaw()).await?,
-        _ => on_database(cluster, |cluster| cluster.database.restart()).await?,
+        _ => {
+            on_database(cluster, |cluster| cluster.database.restart()).await?;
+            sleep(LEFT_BEHIND).await;
+            set(cluster, planned.node, Line::Pass);
+        }
     }
     Ok(())
 }
