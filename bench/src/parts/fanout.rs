@@ -160,20 +160,12 @@ async fn run(nodes: usize, seconds: u64) -> Result<Run> {
     time::sleep(Duration::from_secs(2)).await;
     ensure!(readers.try_join_next().is_none(), "a reader has stopped");
     readers.abort_all();
-    let heard = notes.heard.lock().unwrap_or_else(PoisonError::into_inner);
+    let heard = notes.times(&ended)?;
     ensure!(
         heard.len() == nodes * users,
         "a reader has missed something"
     );
-    let times = heard.iter().map(|(id, at)| {
-        let acknowledged = ended.get(id).context("nobody ended it")?;
-        Ok(at.saturating_duration_since(*acknowledged).as_secs_f64() * 1e3)
-    });
-    Ok(Run {
-        quiet,
-        busy,
-        heard: times.collect::<Result<_>>()?,
-    })
+    Ok(Run { quiet, busy, heard })
 }
 
 async fn open(url: &str) -> Result<PostgresStore> {

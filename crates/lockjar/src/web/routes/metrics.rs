@@ -22,56 +22,52 @@ pub(super) async fn metrics(State(site): State<Mounted>) -> Response {
     (headers, text(&site.auth.health())).into_response()
 }
 
-/// What is told: kind, name, what it is, value.
-fn told(health: &Health) -> [(&'static str, &'static str, &'static str, f64); 8] {
-    let (gauge, counter) = ("gauge", "counter");
-    let trusted = f64::from(u8::from(health.cache_trusted));
-    let (cached, reading) = (health.sessions_cached as u64, health.reads_under_way as u64);
+/// Name, what it is, value.
+type Told = (&'static str, &'static str, f64);
+
+fn gauges(health: &Health) -> [Told; 4] {
     [
         (
-            gauge,
             "cache_trusted",
             "Whether what is remembered of sessions may be believed (1), or each check reads the store (0).",
-            trusted,
+            count(u64::from(health.cache_trusted)),
         ),
         (
-            gauge,
             "feed_lag_seconds",
             "How long ago the last reading of the change feed began that was applied.",
             health.feed_lag.as_secs_f64(),
         ),
         (
-            gauge,
             "sessions_cached",
             "Sessions that are remembered.",
-            count(cached),
+            count(health.sessions_cached as u64),
         ),
         (
-            gauge,
             "store_reads_under_way",
             "Reads of the store that requests wait for.",
-            count(reading),
+            count(health.reads_under_way as u64),
         ),
+    ]
+}
+
+fn counters(health: &Health) -> [Told; 4] {
+    [
         (
-            counter,
             "store_reads_total",
             "Sessions read from the store.",
             count(health.reads),
         ),
         (
-            counter,
             "feed_beats_total",
             "Readings of the change feed.",
             count(health.beats),
         ),
         (
-            counter,
             "feed_failures_total",
             "Readings of the change feed that failed.",
             count(health.failed_beats),
         ),
         (
-            counter,
             "feed_changes_total",
             "Changes that the feed has told.",
             count(health.changes),
@@ -81,7 +77,9 @@ fn told(health: &Health) -> [(&'static str, &'static str, &'static str, f64); 8]
 
 fn text(health: &Health) -> String {
     let mut text = String::new();
-    for (kind, name, what, value) in told(health) {
+    let gauges = gauges(health).map(|told| ("gauge", told));
+    let counters = counters(health).map(|told| ("counter", told));
+    for (kind, (name, what, value)) in gauges.into_iter().chain(counters) {
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
