@@ -6,8 +6,13 @@
 //! together with the *horizon*: the oldest transaction that was still under way. Whatever was not visible then belongs to
 //! the horizon's transaction or a later one, so the horizon is the next cursor; rows from there on that were visible already
 //! come again, and are dropped by their ids.
+//!
+//! After a crash the server may give numbers again that transactions had taken and never brought to disk, so what is written
+//! then may lie before a cursor from before it. A crash ends every backend; and so wherever another backend answers than the
+//! last time, rows are also read by when they were written.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -20,8 +25,14 @@ use crate::error::StoreError;
 use crate::id::{SessionId, UserId};
 use crate::store::{Beat, Change, Cursor, Feed, Result};
 
+/// How long before the last look a row may have been written that was committed after it, clocks and slow transactions
+/// allowed for.
+const MARGIN: Duration = Duration::from_secs(60);
+
 #[derive(FromRow)]
 struct Row {
+    /// Which of the server's processes answered.
+    backend: String,
     horizon: i64,
     swept: i64,
     store: Vec<u8>,
@@ -54,8 +65,23 @@ impl Row {
 struct Before {
     cursor: Cursor,
     store: Vec<u8>,
+    backend: String,
+    at: Timestamp,
     /// Rows at or behind the cursor that were told already.
     told: HashSet<i64>,
+}
+
+impl Before {
+    /// Since when rows must be read again if another backend has answered.
+    fn is_answered_by_another(&self, rows: &[Row]) -> Option<Timestamp> {
+        let another = rows.first().is_none_or(|row| row.backend != self.backend);
+        another.then(|| self.at.before(MARGIN))
+    }
+}
+
+fn head(rows: &[Row]) -> Result<&Row> {
+    rows.first()
+        .ok_or_else(|| StoreError::unavailable("the database has lost its identity"))
 }
 
 pub(super) struct FeedReader {
@@ -75,7 +101,7 @@ impl FeedReader {
 
     /// One statement, so that horizon and rows are of one snapshot; with a number written into it instead of bound to it,
     /// so that it is one message also through a pooler.
-    async fn rows(&mut self, cursor: Option<Cursor>) -> Result<Vec<Row>> {
+    async fn rows(&mut self, cursor: Option<Cursor>, since: Option<Timestamp>) -> Result<Vec<Row>> {
         // It is put back after an answer alone: one that was given up is closed.
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
@@ -86,15 +112,20 @@ impl FeedReader {
             }
         };
         let from = match cursor {
-            Some(Cursor(xid)) => format!("'{xid}'::xid8"),
-            None => "pg_snapshot_xmin(pg_current_snapshot())".to_owned(),
+            Some(Cursor(xid)) => format!("c.xid >= '{xid}'::xid8"),
+            None => "c.xid >= pg_snapshot_xmin(pg_current_snapshot())".to_owned(),
         };
+        let or_since = since.map_or_else(String::new, |since| {
+            format!(" OR c.at >= {}", since.as_millis())
+        });
         let sql = format!(
-            "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon, s.swept::text::bigint AS swept,
+            "SELECT pg_backend_pid() || ' since ' || a.backend_start AS backend,
+                    pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon, s.swept::text::bigint AS swept,
                     s.id AS store, s.requires, s.filling, pg_is_in_recovery() AS replica,
                     (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now,
                     c.id, c.session_id, c.user_id, c.keys
-             FROM lockjar.store s LEFT JOIN lockjar.changes c ON c.xid >= {from} ORDER BY c.id"
+             FROM lockjar.store s JOIN pg_stat_activity a ON a.pid = pg_backend_pid()
+                  LEFT JOIN lockjar.changes c ON {from}{or_since} ORDER BY c.id"
         );
         let rows = sqlx::raw_sql(AssertSqlSafe(sql))
             .fetch_all(&mut connection)
@@ -106,10 +137,12 @@ impl FeedReader {
     }
 
     async fn beat(&mut self, cursor: Option<Cursor>) -> Result<Beat> {
-        let rows = self.rows(cursor).await?;
-        let head = rows
-            .first()
-            .ok_or_else(|| StoreError::unavailable("the database has lost its identity"))?;
+        let mut rows = self.rows(cursor, None).await?;
+        let last = self.before.as_ref().filter(|_| cursor.is_some());
+        if let Some(since) = last.and_then(|before| before.is_answered_by_another(&rows)) {
+            rows = self.rows(cursor, Some(since)).await?;
+        }
+        let head = head(&rows)?;
         if head.replica {
             return Err(StoreError::unavailable(
                 "the database is a replica, which hears of revocations late: use the primary",
@@ -131,6 +164,8 @@ impl FeedReader {
         self.before = Some(Before {
             cursor: beat.cursor,
             store: head.store.clone(),
+            backend: head.backend.clone(),
+            at: Timestamp::from_millis(head.now),
             told: rows.iter().filter_map(|row| row.id).collect(),
         });
         Ok(beat)

@@ -271,6 +271,44 @@ async fn a_server_that_may_forget_what_it_acknowledged_is_refused() {
     }
 }
 
+/// Numbers that transactions took but never brought to disk are given again after a crash. What takes them lies before the
+/// cursor of a reader that saw them the first time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_that_takes_transaction_numbers_back_hides_nothing() {
+    async fn take_numbers(url: &str, count: usize) {
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        let take = "BEGIN; SELECT pg_current_xact_id(); ROLLBACK; ".repeat(count);
+        pool::execute(&mut connection, &take).await.unwrap();
+    }
+    let server = Server::start_with(&["wal_writer_delay=10000", "checkpoint_timeout=3600"]);
+    let (reader, writer) = (open(&server.url()).await, open(&server.url()).await);
+    let user = a_user(&writer).await;
+    let start = reader.beat(None).await.unwrap();
+    take_numbers(&server.url(), 300).await;
+    let seen = reader.beat(Some(start.cursor)).await.unwrap();
+    server.kill_9();
+    server.restart();
+    end_all(&writer, user, seen.time.unwrap()).await;
+    let number: i64 = server
+        .query(
+            "lockjar",
+            "SELECT max(xid::text::bigint) FROM lockjar.changes",
+        )
+        .trim()
+        .parse()
+        .unwrap();
+    assert!(number < seen.cursor.0, "no number was taken back");
+    take_numbers(&server.url(), 600).await;
+    let lost = reader.beat(Some(seen.cursor)).await;
+    assert!(lost.is_err(), "its connection went with the server");
+    let beat = reader.beat(Some(seen.cursor)).await.unwrap();
+    assert!(beat.cursor > seen.cursor, "the horizon has moved on");
+    let told = beat
+        .changes
+        .is_none_or(|changes| changes.contains(&Change::User(user)));
+    assert!(told, "a revocation was missed");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_killed_frozen_and_back_needs_no_restart_of_ours() {
     let server = Server::start();
