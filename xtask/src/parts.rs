@@ -75,6 +75,11 @@ pub(crate) const PARTS: &[Part] = &[
         run: downstream,
     },
     Part {
+        name: "cluster",
+        what: "the example cluster starts by one command and outlives its nodes; its files for containers are in order",
+        run: cluster,
+    },
+    Part {
         name: "browser",
         what: "the program in a real browser, over http and https",
         run: browser,
@@ -152,6 +157,17 @@ fn downstream() -> Outcome {
     install::node_modules("examples/node")?;
     let mut test = Command::new(python);
     test.args(["-B", "tests/downstream/test.py", "target/debug/lockjar"]);
+    run(&mut test)
+}
+
+fn cluster() -> Outcome {
+    build_programs()?;
+    install::servers()?;
+    install::program("haproxy", "haproxy")?;
+    install::program("curl", "curl")?;
+    let python = install::python("tests/cluster/requirements.txt")?;
+    let mut test = Command::new(python);
+    test.args(["-B", "tests/cluster/test.py", "target/debug/lockjar"]);
     run(&mut test)
 }
 
