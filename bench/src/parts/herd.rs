@@ -50,6 +50,16 @@ pub(super) fn measure(bench: &Bench) -> Result<Section> {
             Figure::plain("Everybody served", "s", of(|it| it.served)),
             Figure::plain("Sessions read again", "", of(|it| it.reads)),
             Figure::plain("Told 'unavailable' meanwhile", "", of(|it| it.unavailable)),
+            Figure::plain(
+                "PostgreSQL, an account with its indexes",
+                "bytes",
+                of(|it| it.bytes_a_user),
+            ),
+            Figure::plain(
+                "PostgreSQL, a session with its indexes",
+                "bytes",
+                of(|it| it.bytes_a_session),
+            ),
         ],
         chart: None,
     })
@@ -61,6 +71,8 @@ struct Round {
     reads: f64,
     reads_at_once: f64,
     unavailable: f64,
+    bytes_a_user: f64,
+    bytes_a_session: f64,
 }
 
 async fn round(sessions: usize) -> Result<Round> {
@@ -100,7 +112,14 @@ async fn round(sessions: usize) -> Result<Round> {
     over.store(true, Ordering::SeqCst);
     let health = auth.health();
     auth.close().await;
+    let bytes = |table: &str| -> Result<f64> {
+        let size = format!("SELECT pg_total_relation_size('lockjar.{table}')");
+        let size: f64 = postgres.query("lockjar", &size).trim().parse()?;
+        Ok(size / sessions as f64)
+    };
     Ok(Round {
+        bytes_a_user: bytes("users")?,
+        bytes_a_session: bytes("sessions")?,
         back,
         served,
         reads: (health.reads - read) as f64,
