@@ -97,7 +97,15 @@ fn clippy() -> Outcome {
 }
 
 fn features() -> Outcome {
-    for feature in ["", "web", "sqlite", "docs", "conformance"] {
+    for feature in [
+        "",
+        "web",
+        "sqlite",
+        "postgres",
+        "redis",
+        "docs",
+        "conformance",
+    ] {
         let features = match feature {
             "" => String::new(),
             one => format!("--features {one}"),
@@ -111,9 +119,11 @@ fn features() -> Outcome {
 fn core_has_neither_web_nor_sql() -> Outcome {
     let tree = "tree --package lockjar --no-default-features --edges normal --prefix none";
     let tree = output(&mut cargo(tree))?;
-    let intruder = tree
-        .lines()
-        .find(|line| line.starts_with("axum") || line.starts_with("sqlx"));
+    let intruder = tree.lines().find(|line| {
+        ["axum", "sqlx", "redis"]
+            .iter()
+            .any(|one| line.starts_with(one))
+    });
     match intruder {
         Some(package) => Err(format!("{package} is in the tree of the core")),
         None => Ok(()),
