@@ -48,7 +48,7 @@ def logged_in_on_one_is_logged_in_on_all(check: Checks, cluster: Cluster) -> str
     check("without a cookie", cluster.everywhere(""), {401})
     forged = cluster.ask("POST", "/logout", cookie, Origin="https://attacker.example")
     check("Origin arrives unchanged", (forged.status, cluster.protected(cookie)), (403, 200))
-    check("nodes in turn", cluster.nodes_in_turn(cookie), NODES)
+    check("nodes in turn", eventually(lambda: cluster.nodes_in_turn(cookie) == NODES), True)
     return cookie
 
 
@@ -65,16 +65,16 @@ def nothing_is_told_to_others(check: Checks, cluster: Cluster) -> None:
 
 
 def a_node_that_dies_fails_no_request(check: Checks, cluster: Cluster, cookie: str) -> None:
-    at_once = ThreadPoolExecutor(6)
-    # It is frozen first, so that requests are certain to be on it when it is killed.
+    at_once = ThreadPoolExecutor(12)
+    # It is frozen first, so that requests are certain to be on it when it is killed: of six, about two.
     cluster.signal("node2", signal.SIGSTOP)
-    reads = [at_once.submit(cluster.protected, cookie) for _ in range(3)]
-    log_ins = [at_once.submit(cluster.ask, "POST", "/login", form=ALICE) for _ in range(3)]
-    sleep(0.7)
-    check("some wait for the frozen node", any(not one.done() for one in reads), True)
+    reads = [at_once.submit(cluster.protected, cookie) for _ in range(6)]
+    log_ins = [at_once.submit(cluster.ask, "POST", "/login", form=ALICE) for _ in range(6)]
+    sleep(1)  # until they are where they go
+    check("some wait for the frozen node", all(one.done() for one in reads), False)
     cluster.signal("node2", signal.SIGKILL)
-    check("reads are asked again elsewhere", [one.result() for one in reads], [200] * 3)
-    check("a log-in is sent once", sorted(one.result().status for one in log_ins), [200, 200, 502])
+    check("reads are asked again elsewhere", [one.result() for one in reads], [200] * 6)
+    check("a log-in is not", {one.result().status for one in log_ins}, {200, 502})
     later = [at_once.submit(cluster.protected, cookie) for _ in range(100)]
     check("reads after it", {one.result() for one in later}, {200})
     check("log-ins after it", {cluster.ask("POST", "/login", form=ALICE).status for _ in range(4)}, {200})

@@ -1,6 +1,7 @@
 //! `lockjar check`: what is wrong with this deployment, numbered. A number keeps its meaning for good.
 
 mod certificate;
+mod database;
 mod files;
 mod probe;
 mod settings;
@@ -69,6 +70,7 @@ pub(crate) async fn check(config: &Config, url: Option<&str>) -> Outcome {
     let mut findings = settings::findings(config);
     findings.extend(files::findings(config));
     findings.extend(certificate::findings(config));
+    findings.extend(database::findings(config).await);
     if let Some(url) = url {
         let url = url.trim_end_matches('/').to_owned();
         findings.extend(tokio::task::spawn_blocking(move || probe::findings(&url)).await?);

@@ -118,6 +118,17 @@ fn an_operator_may_choose_to_serve_stale() {
         strict.get("/protected", &cookie).status == 503
     });
     assert!(stale.is_in(&cookie));
+    assert_eq!(
+        stale.get("/health/ready", "").status,
+        200,
+        "it wants requests"
+    );
+    let checked = place.run(&["--database", &url, "check"]);
+    let told = String::from_utf8_lossy(&checked.stdout);
+    assert!(
+        told.contains("L060") && checked.status.code() == Some(1),
+        "{told}"
+    );
     postgres.restart();
     eventually("all is as before", || {
         strict.get("/protected", &cookie).status == 200

@@ -66,12 +66,22 @@ impl Auth {
         }
     }
 
-    /// Whether the store can be read: what a load balancer wants to know.
+    /// Whether requests should come here: the store can be read, or the operator chose to
+    /// [serve stale](crate::OnOutage::ServeStale) meanwhile. What a load balancer wants to know.
     ///
     /// # Errors
     /// [`Error::Unavailable`] with the reason.
     pub async fn ready(&self) -> Result<(), Error> {
         // Not by the change feed: whoever asks often must not stand in the way of the news of a revocation.
-        self.read(SessionId::random()).await.map(drop)
+        match self.read(SessionId::random()).await {
+            Err(_) if self.serves_stale() => Ok(()),
+            read => read.map(drop),
+        }
+    }
+
+    /// Whether the operator would rather have this process serve without the store than not at all, and it still does.
+    fn serves_stale(&self) -> bool {
+        let trust = &self.inner.trust;
+        trust.has_grace() && trust.belief().holds(self.inner.clock.uptime())
     }
 }

@@ -107,6 +107,11 @@ impl Trust {
         }
     }
 
+    /// Whether the cache is used for longer than it may be believed.
+    pub(super) const fn has_grace(&self) -> bool {
+        !self.grace.is_zero()
+    }
+
     /// How long ago the last reading of the feed began that was applied.
     pub(super) fn lag(&self, uptime: Duration) -> Duration {
         let until = Duration::from_millis(self.until_millis.load(Ordering::Acquire));

@@ -100,7 +100,7 @@ pub(super) fn check_version(requires: i64) -> Result<()> {
 }
 
 /// A server that may forget what it acknowledged, or is told by another what is true, is none for us.
-async fn check_server(tx: &mut Tx) -> Result<()> {
+pub(super) async fn check_server(tx: &mut Tx) -> Result<()> {
     let (fsync, commit, replica): (String, String, bool) = query_as(
         "SELECT current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery()",
     )

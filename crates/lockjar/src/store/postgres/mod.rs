@@ -155,6 +155,18 @@ impl PostgresStore {
         })
     }
 
+    /// Whether [`open`](Self::open) would find a database that it can work with; it changes nothing.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub async fn check(settings: &PostgresSettings) -> Result<()> {
+        let pool = Pool::new(settings.database.clone(), 1);
+        let checked =
+            migrations::check_server(&mut pool.begin("connecting to the database").await?).await;
+        pool.close().await;
+        checked
+    }
+
     /// A transaction that reads.
     async fn read(&self, doing: &'static str) -> Result<Tx> {
         self.pool.begin(doing).await

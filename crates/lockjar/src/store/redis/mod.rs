@@ -79,12 +79,25 @@ impl RedisStore {
     /// When it cannot be reached, is a replica, may throw sessions away (`maxmemory-policy` other than `noeviction`), or
     /// forgets them when it stops (`appendonly` off).
     pub async fn open(settings: RedisSettings, sql: PostgresStore) -> Result<Self> {
-        let link = Arc::new(Link::new(settings.0));
-        let mut ping = redis::pipe();
-        ping.cmd("PING").ignore();
-        link.ask::<()>("connecting to Redis", &ping).await?;
+        let link = Arc::new(link(settings).await?);
         Ok(Self { sql, link })
     }
+
+    /// Whether [`open`](Self::open) would find a Redis that it can work with.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub async fn check(settings: RedisSettings) -> Result<()> {
+        link(settings).await.map(drop)
+    }
+}
+
+async fn link(settings: RedisSettings) -> Result<Link> {
+    let link = Link::new(settings.0);
+    let mut ping = redis::pipe();
+    ping.cmd("PING").ignore();
+    link.ask::<()>("connecting to Redis", &ping).await?;
+    Ok(link)
 }
 
 #[async_trait]

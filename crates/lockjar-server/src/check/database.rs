@@ -1,0 +1,37 @@
+//! Findings in the databases that are servers: L06x, what keeps this one from starting on them.
+
+use lockjar::StoreError;
+use lockjar::store::postgres::PostgresStore;
+use lockjar::store::redis::RedisStore;
+
+use super::Finding;
+use crate::config::Config;
+use crate::database::Database;
+
+pub(super) async fn findings(config: &Config) -> Vec<Finding> {
+    let (postgres, redis) = match &config.database {
+        Database::Sqlite { .. } => return Vec::new(),
+        Database::Postgres(postgres) => (postgres, None),
+        Database::WithRedis(postgres, redis) => (postgres, Some(redis)),
+    };
+    let mut findings = Vec::new();
+    if let Err(error) = PostgresStore::check(postgres).await {
+        let remedy = "See that it runs, that its address and password are right, and that it keeps what it acknowledges";
+        findings.push(Finding::serious("L060", told(postgres, &error), remedy));
+    }
+    let checked = match redis {
+        Some(redis) => RedisStore::check(redis.clone()).await,
+        None => Ok(()),
+    };
+    if let (Some(redis), Err(error)) = (redis, checked) {
+        let remedy = "See that it runs as a primary with appendonly yes and maxmemory-policy noeviction, and whether it wants TLS \
+                      (rediss://)";
+        findings.push(Finding::serious("L061", told(redis, &error), remedy));
+    }
+    findings
+}
+
+/// Which, and why not, on one line.
+fn told(address: &dyn std::fmt::Display, error: &StoreError) -> String {
+    format!("{address} cannot be used: {}", crate::sentence(error))
+}
