@@ -79,6 +79,23 @@ pub(crate) enum Command {
         /// The file to make
         file: PathBuf,
     },
+    /// Put a backup in the place of the database, or make another store of a database that was put back; everybody logs in
+    /// again
+    Restore {
+        /// What `lockjar backup` wrote [default: the database itself, after pg_restore]
+        file: Option<PathBuf>,
+    },
+    /// Move a SQLite database to PostgreSQL while it serves; nobody is logged out. Started again it goes on where it was
+    ///
+    /// Accounts, sessions, password hashes and keys are copied; what changes meanwhile is followed. Then the source is
+    /// fenced: it never serves again. Both sides are compared, and the target opens. Start it with the settings that the
+    /// source is served with: it waits for its --staleness.
+    Copy {
+        /// Where from: sqlite://FILE
+        from: String,
+        /// Where to: postgres://USER:PASSWORD@HOST/DATABASE, empty
+        to: String,
+    },
     /// See, rotate and revoke the keys that sign tokens; works while the server runs
     Keys {
         #[command(subcommand)]

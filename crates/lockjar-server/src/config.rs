@@ -1,6 +1,7 @@
 //! Configuration: flags, then environment variables, then `lockjar.toml`, then defaults.
 
 mod address;
+mod spans;
 mod tokens;
 
 use std::path::{Path, PathBuf};
@@ -8,7 +9,6 @@ use std::time::Duration;
 
 use lockjar::cookie::{CookieSettings, SameSite};
 use lockjar::password::PasswordPolicy;
-use lockjar::session::SessionLimits;
 use lockjar::{Auth, Builder, ConfigError};
 use serde::Deserialize;
 
@@ -88,21 +88,6 @@ impl Config {
             .map_or(policy.clone(), |length| policy.with_min_length(length))
     }
 
-    pub(crate) fn limits(&self) -> SessionLimits {
-        let (default, settings) = (SessionLimits::default(), &self.settings);
-        SessionLimits {
-            idle: settings.session_idle.map_or(default.idle, |span| span.0),
-            absolute: settings
-                .session_absolute
-                .map_or(default.absolute, |span| span.0),
-            browser: settings
-                .session_browser
-                .map_or(default.browser, |span| span.0),
-            per_user: settings.session_per_user.unwrap_or(default.per_user),
-            ..default
-        }
-    }
-
     pub(crate) fn cookie(&self) -> CookieSettings {
         let settings = &self.settings;
         CookieSettings {
@@ -125,12 +110,10 @@ impl Config {
         let mut builder = Auth::builder(&self.public_url(port)?)
             .cookie(self.cookie())
             .limits(self.limits())
-            .password_policy(self.password_policy());
+            .password_policy(self.password_policy())
+            .staleness(self.staleness());
         if let Some(service) = &self.settings.service {
             builder = builder.service_name(service);
-        }
-        if let Some(staleness) = self.settings.staleness {
-            builder = builder.staleness(staleness.0);
         }
         if let Some(on_outage) = self.settings.on_outage {
             builder = builder.on_outage(on_outage.0);

@@ -45,6 +45,8 @@ async fn run(cli: Cli) -> Outcome {
         Command::Session { command } => operate::session(&config, command).await,
         Command::Check { url } => check::check(&config, url.as_deref()).await,
         Command::Backup { file } => operate::backup(&config, &file).await,
+        Command::Restore { file } => operate::restore(&config, file.as_deref()).await,
+        Command::Copy { from, to } => operate::copy(&config, &from, &to).await,
         Command::Keys { command } => operate::keys(&config, command).await,
         Command::Openapi => {
             output::say(lockjar::web::openapi_json(config.strategy()))?;

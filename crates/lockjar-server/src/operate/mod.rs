@@ -1,13 +1,18 @@
 //! The operator's commands. Each opens the database beside the server, which learns of every change within a second.
 
 mod backup;
+mod copy;
 mod keys;
 mod password;
+mod progress;
+mod restore;
 mod session;
 mod user;
 
 pub(crate) use backup::backup;
+pub(crate) use copy::copy;
 pub(crate) use keys::keys;
+pub(crate) use restore::restore;
 pub(crate) use session::session;
 pub(crate) use user::user;
 

@@ -16,12 +16,18 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+pub mod copying;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[cfg_attr(not(all(feature = "sqlite", feature = "postgres")), allow(dead_code))]
+#[path = "sql/travel.rs"]
+mod travel;
 
 use async_trait::async_trait;
 
@@ -326,6 +332,16 @@ pub async fn open(
         "databases of the kind {kind:?} were not compiled in: add the feature of that name"
     ))
     .into())
+}
+
+/// What was found in a database that came from a backup.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// Accounts, which are all there.
+    pub users: u64,
+    /// Sessions, which have all ended.
+    pub sessions: u64,
 }
 
 /// A whole store.

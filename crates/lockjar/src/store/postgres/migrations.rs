@@ -24,20 +24,31 @@ const DOING: &str = "bringing the database's schema up to date";
 pub(super) const FILLING: &str =
     "the database is being filled by `lockjar copy`: let that end first, by the same command";
 
-pub(super) async fn run(pool: &Arc<Pool>) -> Result<()> {
+/// What to think of a database that is being filled by a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Filling {
+    IsRefused,
+    /// By the copy itself.
+    IsFine,
+}
+
+pub(super) async fn run(pool: &Arc<Pool>, filling: Filling) -> Result<()> {
     let mut tx = pool.begin("connecting to the database").await?;
     check_server(&mut tx).await?;
     // Ten nodes wait for the one that was first, and a migration may take its time.
     execute(&mut tx, "SET LOCAL statement_timeout = 0")
         .doing(DOING)
         .await?;
-    tokio::time::timeout(std::time::Duration::from_secs(600), migrate(&mut tx))
-        .await
-        .map_err(|_| StoreError::new(DOING, "it took longer than ten minutes"))??;
+    tokio::time::timeout(
+        std::time::Duration::from_secs(600),
+        migrate(&mut tx, filling),
+    )
+    .await
+    .map_err(|_| StoreError::new(DOING, "it took longer than ten minutes"))??;
     tx.commit().doing(DOING).await
 }
 
-async fn migrate(tx: &mut Tx) -> Result<()> {
+async fn migrate(tx: &mut Tx, filling: Filling) -> Result<()> {
     let failed = |error| StoreError::new(DOING, error);
     execute(tx, LOCK).await.map_err(failed)?;
     execute(tx, TABLE).await.map_err(failed)?;
@@ -46,14 +57,22 @@ async fn migrate(tx: &mut Tx) -> Result<()> {
             .fetch_all(&mut **tx)
             .doing(DOING)
             .await?;
-    if let Some((requires,)) = requires(tx, !applied.is_empty()).await? {
-        check_version(requires)?;
+    let (requires, is_filling) = state(tx, !applied.is_empty()).await?;
+    check_version(requires)?;
+    if is_filling && filling == Filling::IsRefused {
+        return Err(StoreError::unavailable(FILLING));
     }
     for migration in MIGRATIONS.iter() {
         match applied
             .iter()
             .find(|(version, _)| *version == migration.version)
         {
+            // Its tables have other names.
+            None if is_filling => {
+                return Err(StoreError::unavailable(
+                    "the database is being filled by an older Lockjar: end the copy with that, or begin with an empty database",
+                ));
+            }
             None => apply(tx, migration).await?,
             Some((_, checksum)) if *checksum == *migration.checksum => {}
             Some((version, _)) => {
@@ -66,14 +85,16 @@ async fn migrate(tx: &mut Tx) -> Result<()> {
     Ok(())
 }
 
-async fn requires(tx: &mut Tx, is_there: bool) -> Result<Option<(i64,)>> {
+/// The version that it requires, and whether it is being filled.
+async fn state(tx: &mut Tx, is_there: bool) -> Result<(i64, bool)> {
     if !is_there {
-        return Ok(None);
+        return Ok((0, false));
     }
-    query_as("SELECT requires FROM store")
+    let row = query_as("SELECT requires, filling FROM store")
         .fetch_optional(&mut **tx)
         .doing(DOING)
-        .await
+        .await?;
+    Ok(row.unwrap_or((0, false)))
 }
 
 async fn apply(tx: &mut Tx, migration: &sqlx::migrate::Migration) -> Result<()> {

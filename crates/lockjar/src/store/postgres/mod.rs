@@ -10,12 +10,17 @@ mod chores;
 #[cfg(feature = "redis")]
 mod elsewhere;
 mod feed;
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+pub(super) mod filling;
 #[path = "../sql/keys.rs"]
 mod keys;
 mod migrations;
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+mod pages;
 mod pool;
 #[path = "../sql/refreshes.rs"]
 mod refreshes;
+mod restoring;
 #[path = "../sql/rows.rs"]
 mod rows;
 #[path = "../sql/sessions.rs"]
@@ -41,6 +46,7 @@ use crate::id::UserId;
 #[cfg(feature = "redis")]
 pub(super) use elsewhere::{Concerned, Kept};
 use feed::FeedReader;
+use migrations::Filling;
 use pool::{Pool, Tx};
 use wake::Wake;
 
@@ -144,10 +150,11 @@ impl PostgresStore {
     /// Connects, and brings the schema up to date; any number of nodes may do so at once.
     ///
     /// # Errors
-    /// When the database cannot be reached, would not keep what it acknowledges, is a replica, or needs a newer Lockjar.
+    /// When the database cannot be reached, would not keep what it acknowledges, is a replica, is being filled by a copy, or
+    /// needs a newer Lockjar.
     pub async fn open(settings: PostgresSettings) -> Result<Self> {
         let pool = Pool::new(settings.database, settings.connections);
-        migrations::run(&pool).await?;
+        migrations::run(&pool, Filling::IsRefused).await?;
         Ok(Self {
             feed: Mutex::new(Some(FeedReader::new(settings.wake.clone()))),
             wake: Wake::start(settings.wake, &pool),

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 
+use super::moving::refuse_moved;
 use super::rows::bytes;
 use super::{Doing, SqliteStore};
 use crate::error::StoreError;
@@ -15,6 +16,8 @@ pub(super) struct FeedReader {
     connection: SqliteConnection,
     /// Nothing has come after this cursor while the file is at this version.
     read_up: Option<(i64, Cursor)>,
+    /// The cache was told to forget what it knew of a database that was moved.
+    has_forgotten: bool,
 }
 
 impl FeedReader {
@@ -23,6 +26,7 @@ impl FeedReader {
         Ok(Self {
             connection,
             read_up: None,
+            has_forgotten: false,
         })
     }
 
@@ -49,6 +53,23 @@ impl FeedReader {
         .doing("reading where the change feed ends")
         .await?;
         Ok(Cursor(last))
+    }
+
+    /// A database that was moved knows nothing any longer. That is said once by a gap, so that the cache is empty and nothing
+    /// of it can be served while the store cannot be asked, and from then on by an error.
+    async fn after_or_moved(&mut self, cursor: Cursor) -> Result<Beat> {
+        match refuse_moved(&mut self.connection).await {
+            Ok(()) => self.after(cursor).await,
+            Err(_) if !self.has_forgotten => {
+                self.has_forgotten = true;
+                Ok(Beat {
+                    cursor,
+                    changes: None,
+                    time: None,
+                })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn after(&mut self, cursor: Cursor) -> Result<Beat> {
@@ -115,9 +136,9 @@ impl Feed for SqliteStore {
                 changes: Some(Vec::new()),
                 time: None,
             },
-            Some(cursor) => feed.after(cursor).await?,
+            Some(cursor) => feed.after_or_moved(cursor).await?,
         };
-        feed.read_up = Some((version, beat.cursor));
+        feed.read_up = beat.changes.is_some().then_some((version, beat.cursor));
         Ok(beat)
     }
 }

@@ -14,8 +14,11 @@ mod feed;
 mod file;
 #[path = "../sql/keys.rs"]
 mod keys;
+#[cfg_attr(not(feature = "postgres"), allow(dead_code))]
+pub(super) mod moving;
 #[path = "../sql/refreshes.rs"]
 mod refreshes;
+mod restoring;
 #[path = "../sql/rows.rs"]
 mod rows;
 #[path = "../sql/sessions.rs"]
@@ -39,6 +42,7 @@ use super::{Result, Store};
 use crate::error::{ConfigError, StoreError};
 use crate::id::UserId;
 use file::FileId;
+use moving::refuse_moved;
 
 // What the files of `store/sql` are compiled with here.
 type SqlStore = SqliteStore;
@@ -51,6 +55,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Readers that work at once.
 const READERS: u32 = 4;
+const OPENING: &str = "opening the database file";
 
 /// A SQLite file.
 pub struct SqliteStore {
@@ -67,12 +72,17 @@ impl SqliteStore {
     /// Opens `sqlite://FILE`, makes the file (mode 0600) if there is none, and brings its schema up to date.
     ///
     /// # Errors
-    /// When the file cannot be opened, is no database, or was written by a newer Lockjar.
+    /// When the file cannot be opened, is no database, was moved to another store, or was written by a newer Lockjar.
     pub async fn open(url: &str) -> Result<Self> {
         let path = Self::file(url).map_err(|error| StoreError::unavailable(error.to_string()))?;
+        Self::open_file(path).await
+    }
+
+    async fn open_file(path: PathBuf) -> Result<Self> {
         let options = options(&path);
         file::create_private(&path)?;
         let writer = pool(1, options.clone()).await?;
+        refuse_moved(&mut *writer.acquire().doing(OPENING).await?).await?;
         MIGRATIONS.run(&writer).await.map_err(migration_error)?;
         let reading = options.pragma("query_only", "ON");
         let readers = pool(READERS, reading.clone()).await?;
@@ -152,7 +162,13 @@ impl SqliteStore {
     /// Begins a transaction that holds the write lock from the start, so that what it reads stays true until it commits.
     async fn begin(&self, doing: &'static str) -> Result<Tx> {
         self.same_file()?;
-        self.writer.begin_with("BEGIN IMMEDIATE").doing(doing).await
+        let mut tx = self
+            .writer
+            .begin_with("BEGIN IMMEDIATE")
+            .doing(doing)
+            .await?;
+        refuse_moved(&mut tx).await?;
+        Ok(tx)
     }
 }
 
@@ -187,7 +203,7 @@ async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqliteP
         .idle_timeout(None)
         .max_lifetime(None)
         .connect_with(options)
-        .doing("opening the database file")
+        .doing(OPENING)
         .await
 }
 
