@@ -210,6 +210,31 @@ fn a_copy_that_is_killed_again_and_again_goes_on_where_it_was() {
     assert_eq!(count, "10002");
 }
 
+/// The one slept through all of it; the other may let in whom it knows while its store cannot be asked.
+#[test]
+fn neither_a_frozen_server_nor_one_that_serves_stale_lets_in_who_is_logged_out_elsewhere() {
+    let (place, postgres) = (Place::new(), Postgres::start());
+    let url = postgres.url();
+    let stale = [&["--on-outage", "serve-stale:5m"], &COOKIE[..]].concat();
+    let (frozen, stale) = (serve(&place, SOURCE), place.serve(&stale));
+    let cookie = frozen.register("alice");
+    let other = frozen.log_in("alice").cookie.unwrap();
+    assert!(frozen.is_in(&cookie) && stale.is_in(&cookie) && stale.is_in(&other));
+    frozen.signal("-STOP");
+    let copied = copy(&place, &url);
+    assert!(copied.status.success(), "{}", text(&copied));
+    assert_eq!(stale.get("/protected", &cookie).status, 503);
+    let target = serve(&place, &url);
+    assert_eq!(target.post("/logout", &cookie, &[]).status, 200);
+    frozen.signal("-CONT");
+    for server in [&frozen, &stale] {
+        for cookie in [&cookie, &other] {
+            assert_eq!(server.get("/protected", cookie).status, 503);
+        }
+    }
+    assert!(!target.is_in(&cookie) && target.is_in(&other));
+}
+
 #[test]
 fn a_target_that_is_being_filled_serves_nobody() {
     let (place, postgres) = (Place::new(), Postgres::start());

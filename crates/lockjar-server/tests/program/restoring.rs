@@ -103,6 +103,9 @@ fn a_restored_postgres_brings_no_session_back_and_running_nodes_notice() {
     assert!(restored.status.success(), "{restored:?}");
     eventually("it is forgotten", || !server.is_in(&kept));
     assert!(!server.is_in(&ended));
+    // Sessions that are kept elsewhere are of epochs that came after the backup, one at a time.
+    let epoch = postgres.query("lockjar", "SELECT min(epoch) FROM lockjar.users");
+    assert!(epoch.parse::<i64>().unwrap() > 1_000_000_000);
     let entered = server.log_in("alice").cookie.unwrap();
     assert!(server.is_in(&entered));
     eventually("the feed has no gap any longer", || {

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 
-use super::moving::refuse_moved;
+use super::fence::refuse_moved;
 use super::rows::bytes;
 use super::{Doing, SqliteStore};
 use crate::error::StoreError;

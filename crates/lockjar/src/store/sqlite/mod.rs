@@ -11,6 +11,8 @@ compile_error!(
 
 mod chores;
 mod feed;
+#[cfg_attr(not(feature = "postgres"), allow(dead_code))]
+mod fence;
 mod file;
 #[path = "../sql/keys.rs"]
 mod keys;
@@ -41,8 +43,8 @@ use sqlx::{ConnectOptions, Connection as _, FromRow, Sqlite, Transaction};
 use super::{Result, Store};
 use crate::error::{ConfigError, StoreError};
 use crate::id::UserId;
+use fence::refuse_moved;
 use file::FileId;
-use moving::refuse_moved;
 
 // What the files of `store/sql` are compiled with here.
 type SqlStore = SqliteStore;

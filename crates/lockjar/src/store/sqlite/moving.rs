@@ -1,9 +1,7 @@
 //! The file as the source of a copy: what is in it, what is written to it meanwhile, and the fence after which nobody
 //! serves from it.
 //!
-//! Triggers note every row that any process on the file writes, in the writer's own transaction. The fence is one transaction
-//! that gives the tables other names: every statement of every process on the file that comes after it fails, whatever its
-//! version, and however long it was frozen in between. So nothing that is acknowledged here is missing there.
+//! Triggers note every row that any process on the file writes, in the writer's own transaction.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -11,6 +9,7 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, FromRow, Sqlite, Transaction};
 
+use super::fence::{self, look_behind, moved_to, refuse_moved};
 use super::rows::bytes;
 use super::{Doing, MIGRATIONS, SqliteStore, migration_error, options, query, query_as};
 use crate::error::StoreError;
@@ -25,39 +24,6 @@ const BATCH: usize = 500;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// In the place of an id where it is all keys that are meant.
 const ALL_KEYS: &[u8] = &[];
-
-/// Where a database went that must not be served from any longer.
-pub(super) async fn moved_to(connection: &mut SqliteConnection) -> Result<Option<String>> {
-    const DOING: &str = "asking whether the database was moved";
-    // A schema from before there was such a thing.
-    let table: Option<(i64,)> =
-        query_as("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'store'")
-            .fetch_optional(&mut *connection)
-            .doing(DOING)
-            .await?;
-    if table.is_none() {
-        return Ok(None);
-    }
-    let row: Option<(Option<String>,)> = query_as("SELECT moved_to FROM store")
-        .fetch_optional(connection)
-        .doing(DOING)
-        .await?;
-    Ok(row.and_then(|(to,)| to))
-}
-
-/// Refuses a database that was moved. Asked inside a transaction, it holds until that commits.
-pub(super) async fn refuse_moved(connection: &mut SqliteConnection) -> Result<()> {
-    match moved_to(connection).await? {
-        None => Ok(()),
-        Some(to) => Err(moved(&to)),
-    }
-}
-
-fn moved(to: &str) -> StoreError {
-    StoreError::unavailable(format!(
-        "this database was moved to {to}: serve from there, once `lockjar copy` has ended"
-    ))
-}
 
 /// What was written since, row by row as it is now.
 pub(crate) struct Batch {
@@ -104,7 +70,7 @@ impl Source {
                 let migrated = MIGRATIONS.run(&mut connection).await;
                 migrated.map_err(migration_error)?;
             }
-            Some(_) => look_behind_the_fence(&mut connection).await?,
+            Some(_) => look_behind(&mut connection).await?,
         }
         let (id, moved): (Vec<u8>, bool) = query_as("SELECT id, moved FROM store")
             .fetch_one(&mut connection)
@@ -248,10 +214,7 @@ impl Source {
             .execute(&mut *tx)
             .doing(DOING)
             .await?;
-        let mut fence = no_triggers();
-        for name in TABLES {
-            fence.push_str(&format!("ALTER TABLE {name} RENAME TO moved_{name};\n"));
-        }
+        let fence = no_triggers() + &fence::raise();
         execute(&mut tx, fence, DOING).await?;
         tx.commit().doing(DOING).await?;
         self.moved_to = Some(address.to_owned());
@@ -259,7 +222,7 @@ impl Source {
         let _ = query("PRAGMA wal_checkpoint(TRUNCATE)")
             .execute(&mut self.connection)
             .await;
-        look_behind_the_fence(&mut self.connection).await
+        look_behind(&mut self.connection).await
     }
 
     /// Notes that the other store may have opened: from here on this one is not copied again.
@@ -289,9 +252,6 @@ impl Source {
     }
 }
 
-/// All that a server reads or writes, the change feed with it: who cannot read that believes no cache.
-const TABLES: [&str; 5] = ["users", "sessions", "refreshes", "keys", "changes"];
-
 /// Another copy, to another target, may have begun: the log is its own then.
 async fn check_target(connection: &mut SqliteConnection, target: [u8; 16]) -> Result<()> {
     let ours: Option<(i64,)> = query_as("SELECT 1 FROM store WHERE copying_to = $1")
@@ -304,15 +264,6 @@ async fn check_target(connection: &mut SqliteConnection, target: [u8; 16]) -> Re
             "another `lockjar copy` of this database has begun: let only one run",
         )
     })
-}
-
-/// The tables under their old names, for this connection alone.
-async fn look_behind_the_fence(connection: &mut SqliteConnection) -> Result<()> {
-    let views = Table::ALL.map(|table| {
-        let name = table.name();
-        format!("CREATE TEMP VIEW {name} AS SELECT * FROM main.moved_{name};")
-    });
-    execute(connection, views.concat(), "looking behind the fence").await
 }
 
 /// One for each table and each way of writing to it. What is noted twice is noted once, under another mark.
