@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use lockjar_testing::Postgres;
 
+use super::nodes::node;
 use super::support::{PASSWORD, Place, Server, eventually};
 
 const SOURCE: &str = "sqlite://lockjar.db";
@@ -294,7 +295,8 @@ fn refresh_tokens_go_on_working_after_a_move() {
     let (place, postgres) = (Place::new(), Postgres::start());
     let url = postgres.url();
     let form = [("username", "alice"), ("password", PASSWORD)];
-    let source = place.serve(&["--token", "jwt"]);
+    // By one public address, which tokens name.
+    let source = node(&place, SOURCE, &["--token", "jwt"]);
     let cookies = source.post("/register", "", &form).cookies;
     let copied = place.run(&["copy", SOURCE, &url]);
     let said = text(&copied);
@@ -303,7 +305,7 @@ fn refresh_tokens_go_on_working_after_a_move() {
         "{said}"
     );
     assert_eq!(source.post("/refresh", &cookies[1], &[]).status, 503);
-    let target = place.serve(&["--token", "jwt", "--database", &url]);
+    let target = node(&place, &url, &["--token", "jwt"]);
     assert!(target.is_in(&cookies[0]), "by the same signing key");
     let renewed = target.post("/refresh", &cookies[1], &[]);
     assert_eq!(renewed.status, 200, "{}", renewed.body);
