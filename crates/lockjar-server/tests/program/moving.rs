@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use lockjar_testing::Postgres;
+use lockjar_testing::{Postgres, free_port};
 
-use super::nodes::node;
 use super::support::{PASSWORD, Place, Server, eventually};
 
 const SOURCE: &str = "sqlite://lockjar.db";
@@ -24,6 +23,15 @@ struct Told {
 
 fn serve(place: &Place, database: &str) -> Server {
     place.serve(&[&["--database", database], &COOKIE[..]].concat())
+}
+
+/// By one public address, which the tokens name.
+fn with_tokens(place: &Place, database: &str) -> Server {
+    let address = format!("127.0.0.1:{}", free_port());
+    let public = ["--token", "jwt", "--public-url", "http://localhost:8000"];
+    let mut server = place.start_on(&address, &[&public, &["--database", database][..]].concat());
+    server.url = format!("http://{address}");
+    server
 }
 
 fn copy(place: &Place, to: &str) -> Output {
@@ -295,8 +303,7 @@ fn refresh_tokens_go_on_working_after_a_move() {
     let (place, postgres) = (Place::new(), Postgres::start());
     let url = postgres.url();
     let form = [("username", "alice"), ("password", PASSWORD)];
-    // By one public address, which tokens name.
-    let source = node(&place, SOURCE, &["--token", "jwt"]);
+    let source = with_tokens(&place, SOURCE);
     let cookies = source.post("/register", "", &form).cookies;
     let copied = place.run(&["copy", SOURCE, &url]);
     let said = text(&copied);
@@ -305,7 +312,7 @@ fn refresh_tokens_go_on_working_after_a_move() {
         "{said}"
     );
     assert_eq!(source.post("/refresh", &cookies[1], &[]).status, 503);
-    let target = node(&place, &url, &["--token", "jwt"]);
+    let target = with_tokens(&place, &url);
     assert!(target.is_in(&cookies[0]), "by the same signing key");
     let renewed = target.post("/refresh", &cookies[1], &[]);
     assert_eq!(renewed.status, 200, "{}", renewed.body);

@@ -4,7 +4,7 @@ use lockjar_testing::{Postgres, Redis, free_port};
 
 use super::support::{PASSWORD, Place, Server, eventually};
 
-pub(super) fn node(place: &Place, database: &str, more: &[&str]) -> Server {
+fn node(place: &Place, database: &str, more: &[&str]) -> Server {
     let common = [
         "--database",
         database,
