@@ -48,6 +48,16 @@ pub fn memory(pid: u32) -> Result<Memory> {
     })
 }
 
+/// What a process keeps in memory now, in MiB, of which a page that it shares with others counts only by its share (PSS):
+/// added up over the processes of a server, no page counts twice.
+///
+/// # Errors
+/// When there is no such process.
+pub fn memory_share(pid: u32) -> Result<f64> {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    mebibytes(&rollup, "Pss:")
+}
+
 fn mebibytes(status: &str, field: &str) -> Result<f64> {
     let line = status
         .lines()
@@ -72,6 +82,7 @@ mod tests {
     fn resident_memory_is_read_in_mebibytes() -> Result<()> {
         let memory = memory(std::process::id())?;
         assert!(memory.resident > 0.5 && memory.peak >= memory.resident);
+        assert!(memory_share(std::process::id())? > 0.1);
         Ok(())
     }
 }

@@ -26,14 +26,34 @@ pub fn get(address: SocketAddr, path: &str, cookie: Option<&str>) -> String {
     )
 }
 
-/// The bytes of a `POST` with an urlencoded form. The caller keeps to characters that need no encoding.
+/// What a `POST` carries.
+#[derive(Debug, Clone, Copy)]
+pub enum Body<'a> {
+    /// An urlencoded form. The caller keeps to characters that need no encoding.
+    Form(&'a str),
+    /// JSON.
+    Json(&'a str),
+}
+
+/// The bytes of a `POST` with an urlencoded form.
 #[must_use]
 pub fn post(address: SocketAddr, path: &str, form: &str) -> String {
+    post_with(address, path, None, Body::Form(form))
+}
+
+/// The bytes of a `POST` that may carry a cookie (`name=value`).
+#[must_use]
+pub fn post_with(address: SocketAddr, path: &str, cookie: Option<&str>, body: Body<'_>) -> String {
+    let cookie = cookie.map_or_else(String::new, |pair| format!("cookie: {pair}\r\n"));
+    let (kind, text) = match body {
+        Body::Form(text) => ("x-www-form-urlencoded", text),
+        Body::Json(text) => ("json", text),
+    };
     format!(
-        "POST {path} HTTP/1.1\r\nhost: localhost:{}\r\ncontent-type: application/x-www-form-urlencoded\r\n\
-         content-length: {}\r\naccept: */*\r\n\r\n{form}",
+        "POST {path} HTTP/1.1\r\nhost: localhost:{}\r\n{cookie}content-type: application/{kind}\r\n\
+         content-length: {}\r\naccept: */*\r\n\r\n{text}",
         address.port(),
-        form.len(),
+        text.len(),
     )
 }
 
@@ -52,7 +72,7 @@ impl<'a> Answer<'a> {
     /// The answer at the beginning of `bytes`; `None` while a part of it is still to come.
     ///
     /// # Errors
-    /// When it is no HTTP/1.1 answer, or one without a `content-length`.
+    /// When it is no HTTP/1.1 answer, or one of which nothing tells the length.
     pub fn parse(bytes: &'a [u8]) -> Result<Option<Self>> {
         let Some(end) = memmem::find(bytes, b"\r\n\r\n") else {
             return Ok(None);
@@ -63,8 +83,7 @@ impl<'a> Answer<'a> {
             "not an HTTP/1.1 answer"
         );
         let status = decimal(&head[9..12]).context("a status that is not a number")?;
-        let length = header(head, "content-length").context("an answer without content-length")?;
-        let length = decimal(length.as_bytes()).context("a content-length that is not a number")?;
+        let length = length(status, head)?;
         Ok(rest.get(..length).map(|body| Self {
             status: u16::try_from(status).unwrap_or(0),
             head,
@@ -83,15 +102,49 @@ impl<'a> Answer<'a> {
     pub fn cookie(&self) -> Option<&'a str> {
         self.header("set-cookie")?.split(';').next()
     }
+
+    /// Every cookie that this answer sets, as a browser would send them back: `a=b; c=d`.
+    #[must_use]
+    pub fn cookies(&self) -> String {
+        let text = std::str::from_utf8(self.head).unwrap_or_default();
+        let pairs = text.lines().filter_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("set-cookie")
+                .then_some(value.trim().split(';').next()?)
+        });
+        pairs.collect::<Vec<_>>().join("; ")
+    }
 }
 
-/// Servers built on hyper write header names in lower case, which spares a search in two cases.
+/// An answer 204 has no body and need not say so.
+fn length(status: usize, head: &[u8]) -> Result<usize> {
+    if status == 204 {
+        return Ok(0);
+    }
+    let length = header(head, "content-length").context("an answer without content-length")?;
+    decimal(length.as_bytes()).context("a content-length that is not a number")
+}
+
+/// Servers built on hyper write header names in lower case, for which one search is enough; others are looked through
+/// line by line.
 fn header<'a>(head: &'a [u8], name: &str) -> Option<&'a str> {
     let at = memmem::find_iter(head, name)
-        .find(|&at| head[..at].ends_with(b"\r\n") && head[at + name.len()] == b':')?;
+        .find(|&at| head[..at].ends_with(b"\r\n") && head[at + name.len()] == b':')
+        .or_else(|| in_any_case(head, name))?;
     let value = &head[at + name.len() + 1..];
     let end = memchr::memchr(b'\r', value)?;
     std::str::from_utf8(&value[..end]).ok().map(str::trim)
+}
+
+fn in_any_case(head: &[u8], name: &str) -> Option<usize> {
+    memmem::find_iter(head, b"\r\n")
+        .map(|end| end + 2)
+        .find(|&at| {
+            let line = &head[at..];
+            line.len() > name.len()
+                && line[name.len()] == b':'
+                && line[..name.len()].eq_ignore_ascii_case(name.as_bytes())
+        })
 }
 
 fn decimal(digits: &[u8]) -> Option<usize> {
@@ -178,6 +231,21 @@ mod tests {
             (answer.status, answer.body, answer.cookie()),
             (200, &b"hi"[..], Some("a=b"))
         );
+        Ok(())
+    }
+
+    #[test]
+    fn header_names_are_read_in_any_case_and_every_cookie_is_kept() -> Result<()> {
+        let bytes = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\nContent-Length: 2\r\nset-cookie: c=d\r\n\r\nhi";
+        let answer = Answer::parse(bytes)?.context("incomplete")?;
+        assert_eq!((answer.body, &*answer.cookies()), (&b"hi"[..], "a=b; c=d"));
+        Ok(())
+    }
+
+    #[test]
+    fn an_answer_204_ends_with_its_head() -> Result<()> {
+        let answer = Answer::parse(b"HTTP/1.1 204 No Content\r\n\r\n")?.context("incomplete")?;
+        assert_eq!((answer.status, answer.body), (204, &b""[..]));
         Ok(())
     }
 

@@ -2,10 +2,12 @@
 
 mod closed;
 mod open;
+mod saturate;
 
 use std::{
     net::SocketAddr,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -31,6 +33,12 @@ pub struct Plan {
 pub enum Arrivals {
     /// As soon as the connection's last one was answered, for so many seconds: measures capacity.
     Closed {
+        /// How long.
+        seconds: f64,
+    },
+    /// As [`Arrivals::Closed`], but no connection waits for the answer to another: of a server of several processes, the
+    /// one that was given fewer connections would stand idle meanwhile.
+    Saturating {
         /// How long.
         seconds: f64,
     },
@@ -97,6 +105,9 @@ impl Plan {
     pub fn send(&self) -> Result<Outcome> {
         match self.arrivals {
             Arrivals::Closed { seconds } => closed::send(self, closed::Until::Elapsed(seconds)),
+            Arrivals::Saturating { seconds } => {
+                saturate::send(self, Duration::from_secs_f64(seconds))
+            }
             Arrivals::Count { requests } => closed::send(self, closed::Until::Sent(requests)),
             Arrivals::Open {
                 rate,

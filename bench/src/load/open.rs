@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     io::ErrorKind,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -15,6 +16,10 @@ use rustix::{
 
 use super::{Latency, Outcome, Plan, closed::Tally};
 use crate::{cpu, http::Connection};
+
+/// Of a server of several processes, the first to wake would take every connection that was opened in one burst, and the
+/// others would have nothing to do. No crowd of visitors comes in one burst.
+const BETWEEN_CONNECTIONS: Duration = Duration::from_millis(5);
 
 /// The times at which requests are meant to be sent, counted from the start.
 pub(super) struct Schedule(Vec<Duration>);
@@ -47,20 +52,14 @@ pub(super) fn send(plan: &Plan, schedule: &Schedule) -> Result<Outcome> {
         desk.wait(schedule.0.get(next).map(|due| due.saturating_sub(now)))?;
         desk.collect(start)?;
     }
-    Ok(Outcome {
-        answered: desk.tally.answered,
-        shed: desk.tally.shed,
-        seconds: start.elapsed().as_secs_f64(),
-        client_cpu: (cpu::own() - cpu_before).as_secs_f64(),
-        latency: summary(&desk.latencies),
-    })
+    Ok(desk.outcome(start, cpu_before))
 }
 
 /// The connections, and the requests that wait for one.
-struct Desk<'a> {
+pub(super) struct Desk<'a> {
     requests: &'a [String],
     lanes: Vec<Lane>,
-    idle: Vec<usize>,
+    idle: VecDeque<usize>,
     waiting: VecDeque<Duration>,
     epoll: OwnedFd,
     events: Vec<epoll::Event>,
@@ -75,11 +74,12 @@ struct Lane {
 }
 
 impl<'a> Desk<'a> {
-    fn open(plan: &'a Plan) -> Result<Self> {
+    pub(super) fn open(plan: &'a Plan) -> Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mut lanes = Vec::new();
         for index in 0..plan.requests.len() {
             let connection = Connection::open(plan.address)?;
+            thread::sleep(BETWEEN_CONNECTIONS);
             connection.stream().set_nonblocking(true)?;
             let data = epoll::EventData::new_u64(index as u64);
             epoll::add(&epoll, connection.stream(), data, epoll::EventFlags::IN)?;
@@ -104,13 +104,18 @@ impl<'a> Desk<'a> {
         })
     }
 
-    fn is_busy(&self) -> bool {
+    pub(super) fn is_busy(&self) -> bool {
         self.idle.len() < self.lanes.len()
     }
 
-    /// Sends a request, or lets it wait until a connection is free; its clock runs from `due` either way.
-    fn submit(&mut self, due: Duration) -> Result<()> {
-        let Some(index) = self.idle.pop() else {
+    pub(super) fn has_idle(&self) -> bool {
+        !self.idle.is_empty()
+    }
+
+    /// Sends a request, or lets it wait until a connection is free; its clock runs from `due` either way. The connection
+    /// that was idle longest is next, so that each process of a server gets its share.
+    pub(super) fn submit(&mut self, due: Duration) -> Result<()> {
+        let Some(index) = self.idle.pop_front() else {
             self.waiting.push_back(due);
             return Ok(());
         };
@@ -118,7 +123,7 @@ impl<'a> Desk<'a> {
         self.lanes[index].connection.send(&self.requests[index])
     }
 
-    fn wait(&mut self, at_most: Option<Duration>) -> Result<()> {
+    pub(super) fn wait(&mut self, at_most: Option<Duration>) -> Result<()> {
         let timeout = at_most.map(Timespec::try_from).transpose()?;
         self.events.clear();
         epoll::wait(
@@ -130,7 +135,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Takes the answers that have come, and sends what waited for their connections.
-    fn collect(&mut self, start: Instant) -> Result<()> {
+    pub(super) fn collect(&mut self, start: Instant) -> Result<()> {
         for event in 0..self.events.len() {
             let index = usize::try_from(self.events[event].data.u64())?;
             let Some(status) = self.lanes[index].answer()? else {
@@ -139,12 +144,22 @@ impl<'a> Desk<'a> {
             self.tally.count(status)?;
             let taken = start.elapsed().saturating_sub(self.lanes[index].due);
             self.latencies.record(u64::try_from(taken.as_nanos())?)?;
-            self.idle.push(index);
+            self.idle.push_back(index);
             if let Some(due) = self.waiting.pop_front() {
                 self.submit(due)?;
             }
         }
         Ok(())
+    }
+
+    pub(super) fn outcome(&self, start: Instant, cpu_before: Duration) -> Outcome {
+        Outcome {
+            answered: self.tally.answered,
+            shed: self.tally.shed,
+            seconds: start.elapsed().as_secs_f64(),
+            client_cpu: (cpu::own() - cpu_before).as_secs_f64(),
+            latency: summary(&self.latencies),
+        }
     }
 }
 
