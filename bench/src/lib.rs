@@ -9,6 +9,7 @@ pub mod http;
 pub mod load;
 pub mod machine;
 pub mod parts;
+pub mod peers;
 pub mod plot;
 pub mod ratio;
 pub mod report;

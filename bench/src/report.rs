@@ -203,7 +203,8 @@ fn with_unit(value: f64, unit: &str) -> String {
 }
 
 /// Three digits that mean something; whole numbers from 100 on.
-fn digits(value: f64) -> String {
+#[must_use]
+pub fn digits(value: f64) -> String {
     match value.abs() {
         size if size >= 1e4 => grouped(value.round() as usize),
         size if size >= 100.0 => format!("{value:.0}"),
