@@ -30,11 +30,12 @@ impl Report<'_> {
         events.filter(|event| wanted(event)).count()
     }
 
+    fn acknowledged(&self, wanted: fn(&Asked) -> bool) -> usize {
+        self.count(|event| event.is_acknowledged() && wanted(&event.asked))
+    }
+
     fn events(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let acknowledged = |wanted: fn(&Asked) -> bool| {
-            self.count(|event| event.is_acknowledged() && wanted(&event.asked))
-        };
-        let check = |event: &Event| matches!(event.asked, Asked::Check(_));
+        let acknowledged = |wanted: fn(&Asked) -> bool| self.acknowledged(wanted);
         let seconds = self.history.end.as_secs();
         writeln!(
             f,
@@ -54,11 +55,15 @@ impl Report<'_> {
         writeln!(
             f,
             "checks           {} accepted, {} refused, {} unavailable, {} without an answer",
-            self.count(|event| check(event) && event.is_acknowledged()),
-            self.count(|event| check(event) && event.answer == Answer::Refused),
-            self.count(|event| check(event) && event.answer == Answer::Unavailable),
-            self.count(|event| check(event) && event.answer == Answer::Silent),
-        )?;
+            self.count(|event| is_check(event) && event.is_acknowledged()),
+            self.count(|event| is_check(event) && event.answer == Answer::Refused),
+            self.count(|event| is_check(event) && event.answer == Answer::Unavailable),
+            self.count(|event| is_check(event) && event.answer == Answer::Silent),
+        )
+    }
+
+    fn revocations(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let acknowledged = |wanted: fn(&Asked) -> bool| self.acknowledged(wanted);
         writeln!(
             f,
             "revocations      {}: {} log-outs, {} everywhere, {} passwords changed, {} accounts disabled",
@@ -68,7 +73,7 @@ impl Report<'_> {
             acknowledged(|asked| matches!(asked, Asked::ChangePassword(..))),
             acknowledged(|asked| matches!(asked, Asked::Disable(_))),
         )?;
-        let changes = |event: &Event| !check(event) && event.asked != Asked::Ready;
+        let changes = |event: &Event| !is_check(event) && event.asked != Asked::Ready;
         writeln!(
             f,
             "in doubt         {} ({} of them revocations); {} overloaded",
@@ -116,10 +121,15 @@ impl Report<'_> {
     }
 }
 
+fn is_check(event: &Event) -> bool {
+    matches!(event.asked, Asked::Check(_))
+}
+
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "seed             {}", self.seed)?;
         self.events(f)?;
+        self.revocations(f)?;
         self.faults(f)?;
         let millis = |lag: Duration| lag.as_secs_f64() * 1000.0;
         let (lag, healthy) = (millis(self.verdict.lag), millis(self.verdict.healthy_lag));
