@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use lockjar_testing::{Postgres, free_port};
+use lockjar_testing::{Postgres, Redis, free_port};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -31,6 +31,8 @@ pub(crate) struct Setup {
     pub(crate) program: PathBuf,
     /// Whether the change feed is read past the lines, so that a node hears of revocations while it cannot read sessions.
     pub(crate) direct_feed: bool,
+    /// Whether sessions are kept in Redis.
+    pub(crate) redis: bool,
     /// What else they are told.
     pub(crate) more: &'static [&'static str],
 }
@@ -42,6 +44,7 @@ pub(crate) struct Cluster {
     nodes: Vec<Server>,
     public_url: String,
     pub(crate) database: Postgres,
+    pub(crate) redis: Option<Redis>,
     folder: TempDir,
     keep: AtomicBool,
 }
@@ -67,6 +70,7 @@ impl Cluster {
     /// Starts the database and all nodes at once, on an empty database, and waits until they are ready.
     pub(crate) async fn start(setup: Setup) -> Result<Self> {
         let database = tokio::task::spawn_blocking(Postgres::start).await?;
+        let redis = setup.redis.then(Redis::start);
         let mut nodes = Vec::new();
         for _ in 0..NODES {
             nodes.push(Server {
@@ -80,6 +84,7 @@ impl Cluster {
             nodes,
             public_url: format!("http://localhost:{}", free_port()),
             database,
+            redis,
             folder: tempfile::tempdir()?,
             keep: AtomicBool::new(false),
         };
@@ -144,6 +149,9 @@ impl Cluster {
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .args(["--database", database]);
+        if let Some(redis) = &self.redis {
+            command.args(["--sessions", &redis.url()]);
+        }
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LOCKJAR_")) {
             command.env_remove(name);
         }

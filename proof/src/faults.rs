@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use fastrand::Rng;
+use lockjar_testing::Redis;
 use rustix::process::Signal;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
@@ -30,6 +31,8 @@ pub(crate) enum Kind {
     KillNode,
     StopDatabase,
     KillDatabase,
+    StopRedis,
+    KillRedis,
 }
 
 impl Kind {
@@ -45,6 +48,9 @@ impl Kind {
         Self::KillDatabase,
     ];
 
+    /// What can go wrong besides where sessions are kept in Redis.
+    const OF_REDIS: [Self; 2] = [Self::StopRedis, Self::KillRedis];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Delay => "line delays",
@@ -56,7 +62,13 @@ impl Kind {
             Self::KillNode => "node kill -9",
             Self::StopDatabase => "database SIGSTOP",
             Self::KillDatabase => "database kill -9",
+            Self::StopRedis => "Redis SIGSTOP",
+            Self::KillRedis => "Redis kill -9",
         }
+    }
+
+    fn is_of_no_node(self) -> bool {
+        self == Self::StopDatabase || Self::OF_REDIS.contains(&self)
     }
 
     fn kills(self) -> bool {
@@ -87,10 +99,13 @@ pub(crate) type Round = Vec<Planned>;
 
 /// Every kind once a turn, in an order of chance. Every other lasts longer than a revocation may take to be known. In the
 /// long form two of them often fall together.
-pub(crate) fn plan(turns: usize, together: bool, rng: &mut Rng) -> Vec<Round> {
+pub(crate) fn plan(turns: usize, together: bool, redis: bool, rng: &mut Rng) -> Vec<Round> {
     let mut rounds = Vec::new();
     for _ in 0..turns {
-        let mut kinds = Kind::ALL;
+        let mut kinds = Kind::ALL.to_vec();
+        if redis {
+            kinds.extend(Kind::OF_REDIS);
+        }
         rng.shuffle(&mut kinds);
         let longer = rng.usize(0..2);
         for (index, kind) in kinds.into_iter().enumerate() {
@@ -112,7 +127,7 @@ fn planned(kind: Kind, lasts: Duration, widely: bool, rng: &mut Rng) -> Planned 
     let everywhere = widely && kind.is_of_the_line() && rng.f64() < 0.25;
     Planned {
         kind,
-        node: (!everywhere && kind != Kind::StopDatabase).then(|| rng.usize(0..NODES)),
+        node: (!everywhere && !kind.is_of_no_node()).then(|| rng.usize(0..NODES)),
         lasts,
         delay: Duration::from_millis(rng.u64(5..700)),
     }
@@ -175,9 +190,11 @@ async fn bring_about(cluster: &Arc<Cluster>, planned: &Planned) -> Result<()> {
         Kind::Refuse => line(Line::Refuse),
         Kind::StopNode => nodes(planned.node).for_each(|node| cluster.signal(node, Signal::STOP)),
         Kind::KillNode => nodes(planned.node).for_each(|node| cluster.kill_9(node)),
-        Kind::StopDatabase => on_database(cluster, |cluster| cluster.database.freeze()).await?,
+        Kind::StopDatabase => on_servers(cluster, |cluster| cluster.database.freeze()).await?,
+        Kind::StopRedis => on_servers(cluster, |cluster| on(&cluster.redis, Redis::freeze)).await?,
+        Kind::KillRedis => on_servers(cluster, |cluster| on(&cluster.redis, Redis::kill_9)).await?,
         Kind::KillDatabase => {
-            on_database(cluster, |cluster| cluster.database.kill_9()).await?;
+            on_servers(cluster, |cluster| cluster.database.kill_9()).await?;
             line(Line::Freeze);
         }
     }
@@ -189,9 +206,13 @@ async fn lift(cluster: &Arc<Cluster>, planned: &Planned) -> Result<()> {
         kind if kind.is_of_the_line() => set(cluster, planned.node, Line::Pass),
         Kind::StopNode => nodes(planned.node).for_each(|node| cluster.signal(node, Signal::CONT)),
         Kind::KillNode => nodes(planned.node).try_for_each(|node| cluster.start_node(node))?,
-        Kind::StopDatabase => on_database(cluster, |cluster| cluster.database.thaw()).await?,
+        Kind::StopDatabase => on_servers(cluster, |cluster| cluster.database.thaw()).await?,
+        Kind::StopRedis => on_servers(cluster, |cluster| on(&cluster.redis, Redis::thaw)).await?,
+        Kind::KillRedis => {
+            on_servers(cluster, |cluster| on(&cluster.redis, Redis::restart)).await?
+        }
         _ => {
-            on_database(cluster, |cluster| cluster.database.restart()).await?;
+            on_servers(cluster, |cluster| cluster.database.restart()).await?;
             sleep(LEFT_BEHIND).await;
             set(cluster, planned.node, Line::Pass);
         }
@@ -207,7 +228,11 @@ fn set(cluster: &Cluster, node: Option<Node>, line: Line) {
     nodes(node).for_each(|node| cluster.line(node).set(line));
 }
 
-async fn on_database(cluster: &Arc<Cluster>, what: fn(&Cluster)) -> Result<()> {
+fn on(redis: &Option<Redis>, what: fn(&Redis)) {
+    redis.iter().for_each(what);
+}
+
+async fn on_servers(cluster: &Arc<Cluster>, what: fn(&Cluster)) -> Result<()> {
     let cluster = Arc::clone(cluster);
     Ok(spawn_blocking(move || what(&cluster)).await?)
 }
@@ -218,7 +243,7 @@ mod tests {
 
     #[test]
     fn every_kind_happens_in_every_turn() {
-        let rounds = plan(1, false, &mut Rng::with_seed(7));
+        let rounds = plan(1, false, false, &mut Rng::with_seed(7));
         let kinds: Vec<_> = rounds
             .iter()
             .flatten()
@@ -229,7 +254,7 @@ mod tests {
 
     #[test]
     fn the_same_seed_plans_the_same() {
-        let plan = |seed| format!("{:?}", plan(3, true, &mut Rng::with_seed(seed)));
+        let plan = |seed| format!("{:?}", plan(3, true, true, &mut Rng::with_seed(seed)));
         assert_eq!(plan(1), plan(1));
         assert_ne!(plan(1), plan(2));
     }

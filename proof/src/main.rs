@@ -67,12 +67,21 @@ struct Options {
     /// The program to run [default: built first, as this one was]
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
+    /// Where sessions are kept besides the database, which then goes wrong too
+    #[arg(long, value_enum)]
+    sessions: Option<Sessions>,
     /// Runs servers that are told to break a promise, and succeeds if that is found
     #[arg(long, value_enum)]
     sabotage: Option<Sabotage>,
     /// How many times every fault comes in the long form
     #[arg(long, default_value_t = 5, value_name = "COUNT")]
     turns: usize,
+}
+
+/// Other places for sessions.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Sessions {
+    Redis,
 }
 
 /// What servers can be told that breaks a promise.
@@ -113,6 +122,7 @@ fn run(options: &Options) -> Result<bool> {
     let setup = Setup {
         program,
         direct_feed: !seed.is_multiple_of(2),
+        redis: matches!(options.sessions, Some(Sessions::Redis)),
         more: options.sabotage.map_or(&[], Sabotage::arguments),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -168,9 +178,10 @@ async fn record(cluster: &Arc<Cluster>, options: &Options, rng: &mut Rng) -> Res
         tokio::spawn(clients::come_and_go(Arc::clone(&world), rng.fork()));
     }
     sleep(WARM_UP).await;
+    let redis = options.sessions.is_some();
     let rounds = match options.short {
-        true => faults::plan(1, false, rng),
-        false => faults::plan(options.turns, true, rng),
+        true => faults::plan(1, false, redis, rng),
+        false => faults::plan(options.turns, true, redis, rng),
     };
     faults::inject(&world, rounds, HEALTH).await?;
     let injected = Instant::now();
