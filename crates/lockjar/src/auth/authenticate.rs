@@ -152,9 +152,7 @@ impl Auth {
             let Some(live) = inner.store.live(id).await? else {
                 // A beat that began before it ended would let it in once more. Who was never known forgets nothing: made-up
                 // ids must not keep others out of the cache.
-                if inner.cache.recall(id).is_some() {
-                    inner.cache.forget_session(id);
-                }
+                inner.cache.forget_if_known(id);
                 return Ok(None);
             };
             let (session, user) = (Arc::new(Cached::new(&live)), Arc::new(live.user));

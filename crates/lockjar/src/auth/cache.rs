@@ -139,6 +139,14 @@ impl SessionCache {
         shard.sessions.remove(&id);
     }
 
+    /// The same where something is known of it, even if its user is not known just now: who is read again would make it whole.
+    pub(crate) fn forget_if_known(&self, id: SessionId) {
+        let mut shard = self.shard(id);
+        if shard.sessions.remove(&id).is_some() {
+            shard.generation += 1;
+        }
+    }
+
     /// Forgets a user and so all of the user's sessions, wherever they are cached.
     pub(crate) fn forget_user(&self, user: UserId) {
         for shard in &self.shards {
@@ -289,6 +297,20 @@ mod tests {
         }
         cache.forget_user(one.user.id);
         assert!(cache.recall(one.session.id).is_none() && cache.recall(two.session.id).is_none());
+    }
+
+    #[test]
+    fn who_is_read_again_does_not_make_an_ended_session_whole() {
+        let (cache, ended) = (SessionCache::new(100), live());
+        let mut other = live();
+        other.user = ended.user.clone();
+        other.session.user = ended.user.id;
+        fill(&cache, &cache.ticket(ended.session.id), &ended);
+        cache.forget_user(ended.user.id);
+        cache.forget_if_known(ended.session.id);
+        fill(&cache, &cache.ticket(other.session.id), &other);
+        assert!(cache.recall(ended.session.id).is_none());
+        assert!(cache.recall(other.session.id).is_some());
     }
 
     #[test]
