@@ -112,20 +112,22 @@ async fn round(sessions: usize) -> Result<Round> {
     over.store(true, Ordering::SeqCst);
     let health = auth.health();
     auth.close().await;
-    let bytes = |table: &str| -> Result<f64> {
-        let size = format!("SELECT pg_total_relation_size('lockjar.{table}')");
-        let size: f64 = postgres.query("lockjar", &size).trim().parse()?;
-        Ok(size / sessions as f64)
-    };
     Ok(Round {
-        bytes_a_user: bytes("users")?,
-        bytes_a_session: bytes("sessions")?,
+        bytes_a_user: bytes_a_row(&postgres, "users")?,
+        bytes_a_session: bytes_a_row(&postgres, "sessions")?,
         back,
         served,
         reads: (health.reads - read) as f64,
         reads_at_once: most.await?? as f64,
         unavailable: unavailable.load(Ordering::SeqCst) as f64,
     })
+}
+
+fn bytes_a_row(postgres: &Postgres, table: &str) -> Result<f64> {
+    let sql = format!(
+        "SELECT pg_total_relation_size('lockjar.{table}')::float8 / count(*) FROM lockjar.{table}"
+    );
+    Ok(postgres.query("lockjar", &sql).trim().parse()?)
 }
 
 async fn warm(auth: &Auth, tokens: &[String]) -> Result<()> {

@@ -41,36 +41,32 @@ pub(super) fn measure(bench: &Bench) -> Result<Section> {
     };
     let woken = times(&start(&direct)?, bench.either(500, 40))?;
     let alone = times(&start(&pooled)?, bench.either(200, 20))?;
-    let mut figures = Vec::new();
-    figures.push(Figure::held_to(
-        MEDIAN,
-        "Refused elsewhere, woken: median",
-        "ms",
-        Spread::of(woken.iter().copied()),
-    ));
-    figures.push(Figure::held_to(
-        P99,
-        "Woken: p99",
-        "ms",
-        Spread::of([quantile(&woken, 0.99)]),
-    ));
-    figures.push(Figure::held_to(
-        MAXIMUM,
-        "Woken: the longest",
-        "ms",
-        longest(&woken),
-    ));
-    figures.push(Figure::plain(
-        "Through a pooler alone: median",
-        "ms",
-        Spread::of(alone.iter().copied()),
-    ));
-    figures.push(Figure::held_to(
-        MAXIMUM,
-        "Through a pooler alone: the longest",
-        "ms",
-        longest(&alone),
-    ));
+    let figures = vec![
+        Figure::held_to(
+            MEDIAN,
+            "Refused elsewhere, woken: median",
+            "ms",
+            Spread::of(woken.iter().copied()),
+        ),
+        Figure::held_to(
+            P99,
+            "Woken: p99",
+            "ms",
+            Spread::of([quantile(&woken, 0.99)]),
+        ),
+        Figure::held_to(MAXIMUM, "Woken: the longest", "ms", longest(&woken)),
+        Figure::plain(
+            "Through a pooler alone: median",
+            "ms",
+            Spread::of(alone.iter().copied()),
+        ),
+        Figure::held_to(
+            MAXIMUM,
+            "Through a pooler alone: the longest",
+            "ms",
+            longest(&alone),
+        ),
+    ];
     Ok(Section {
         part: "revocation",
         title: "A revocation on another node",

@@ -21,9 +21,11 @@ pub(crate) enum Database {
         url: String,
         file: PathBuf,
     },
-    Postgres(PostgresSettings),
-    /// Sessions in Redis, the rest in PostgreSQL.
-    WithRedis(PostgresSettings, RedisSettings),
+    Postgres {
+        settings: Box<PostgresSettings>,
+        /// Where sessions are, if not there too.
+        sessions: Option<RedisSettings>,
+    },
 }
 
 impl Database {
@@ -57,32 +59,35 @@ impl Database {
     }
 
     fn of_postgres(postgres: PostgresSettings, settings: &Settings) -> Result<Self, ConfigError> {
-        let Some(url) = &settings.sessions else {
-            return Ok(Self::Postgres(postgres));
-        };
-        if settings.token == Some(TokenSetting::Jwt) {
+        if settings.sessions.is_some() && settings.token == Some(TokenSetting::Jwt) {
             return Err(ConfigError::new(
                 "leave --sessions out where tokens are JWTs: their sessions live in the database beside the refresh tokens",
             ));
         }
-        Ok(Self::WithRedis(postgres, RedisSettings::new(url)?))
+        let sessions = settings.sessions.as_deref().map(RedisSettings::new);
+        Ok(Self::Postgres {
+            settings: Box::new(postgres),
+            sessions: sessions.transpose()?,
+        })
     }
 
     /// The file, where it is one.
     pub(crate) fn file(&self) -> Option<&Path> {
         match self {
             Self::Sqlite { file, .. } => Some(file),
-            Self::Postgres(_) | Self::WithRedis(..) => None,
+            Self::Postgres { .. } => None,
         }
     }
 
     pub(crate) async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
         match self {
             Self::Sqlite { url, .. } => Ok(Arc::new(SqliteStore::open(url).await?)),
-            Self::Postgres(settings) => Ok(Arc::new(PostgresStore::open(settings.clone()).await?)),
-            Self::WithRedis(postgres, redis) => {
-                let sql = PostgresStore::open(postgres.clone()).await?;
-                Ok(Arc::new(RedisStore::open(redis.clone(), sql).await?))
+            Self::Postgres { settings, sessions } => {
+                let sql = PostgresStore::open((**settings).clone()).await?;
+                match sessions {
+                    None => Ok(Arc::new(sql)),
+                    Some(redis) => Ok(Arc::new(RedisStore::open(redis.clone(), sql).await?)),
+                }
             }
         }
     }
@@ -104,8 +109,10 @@ impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite { url, .. } => f.write_str(url),
-            Self::Postgres(settings) => settings.fmt(f),
-            Self::WithRedis(postgres, redis) => write!(f, "{postgres} with sessions in {redis}"),
+            Self::Postgres { settings, sessions } => match sessions {
+                None => settings.fmt(f),
+                Some(redis) => write!(f, "{settings} with sessions in {redis}"),
+            },
         }
     }
 }

@@ -9,21 +9,19 @@ use crate::config::Config;
 use crate::database::Database;
 
 pub(super) async fn findings(config: &Config) -> Vec<Finding> {
-    let (postgres, redis) = match &config.database {
-        Database::Sqlite { .. } => return Vec::new(),
-        Database::Postgres(postgres) => (postgres, None),
-        Database::WithRedis(postgres, redis) => (postgres, Some(redis)),
+    let Database::Postgres { settings, sessions } = &config.database else {
+        return Vec::new();
     };
     let mut findings = Vec::new();
-    if let Err(error) = PostgresStore::check(postgres).await {
+    if let Err(error) = PostgresStore::check(settings).await {
         let remedy = "See that it runs, that its address and password are right, and that it keeps what it acknowledges";
-        findings.push(Finding::serious("L060", told(postgres, &error), remedy));
+        findings.push(Finding::serious("L060", told(settings, &error), remedy));
     }
-    let checked = match redis {
+    let checked = match sessions {
         Some(redis) => RedisStore::check(redis.clone()).await,
         None => Ok(()),
     };
-    if let (Some(redis), Err(error)) = (redis, checked) {
+    if let (Some(redis), Err(error)) = (sessions, checked) {
         let remedy = "See that it runs as a primary with appendonly yes and maxmemory-policy noeviction, and whether it wants TLS \
                       (rediss://)";
         findings.push(Finding::serious("L061", told(redis, &error), remedy));

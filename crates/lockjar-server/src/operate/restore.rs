@@ -27,13 +27,13 @@ pub(crate) async fn restore(config: &Config, backup: Option<&Path>) -> Outcome {
             store.close().await;
             restored?
         }
-        (Database::Postgres(settings) | Database::WithRedis(settings, _), None) => {
-            let store = PostgresStore::open(settings.clone()).await?;
+        (Database::Postgres { settings, .. }, None) => {
+            let store = PostgresStore::open((**settings).clone()).await?;
             let restored = store.restore(SystemClock.now()).await;
             store.close().await;
             restored?
         }
-        (Database::Postgres(_) | Database::WithRedis(..), Some(_)) => return no_file(),
+        (Database::Postgres { .. }, Some(_)) => return no_file(),
     };
     say(format_args!(
         "restored {} with {users} accounts; {sessions} sessions and every signing key have ended: everybody logs in again",

@@ -108,12 +108,10 @@ async fn hear(options: &PgConnectOptions, woken: &Notify) -> Result<()> {
             Ok(Ok(Some(_))) => woken.notify_one(),
             Ok(Ok(None)) => return Err(StoreError::new(doing, "the connection was lost")),
             Ok(Err(error)) => return Err(StoreError::new(doing, error)),
-            Err(_) => drop(
-                sqlx::raw_sql("SELECT 1")
-                    .execute(&mut listener)
-                    .doing(doing)
-                    .await?,
-            ),
+            Err(_) => {
+                let asking = sqlx::raw_sql("SELECT 1").execute(&mut listener);
+                asking.doing(doing).await?;
+            }
         }
     }
 }
