@@ -68,6 +68,8 @@ pub(crate) struct Verdict {
     pub(crate) lag: Duration,
     /// The same where no fault was near.
     pub(crate) healthy_lag: Duration,
+    /// What shows it: the revocation and the check.
+    pub(crate) healthy_latest: Option<(Event, Event)>,
     /// Accepted checks that began after such an acknowledgement.
     pub(crate) stale: usize,
 }
@@ -155,16 +157,18 @@ fn measure(
     history: &History,
     verdict: &mut Verdict,
 ) {
-    let acknowledged = acknowledged(session, known).map(|revocation| revocation.end);
-    let Some(end) = acknowledged.filter(|end| *end < event.begin).min() else {
+    let before = acknowledged(session, known).filter(|revocation| revocation.end < event.begin);
+    let Some(revocation) = before.min_by_key(|revocation| revocation.end) else {
         return;
     };
-    let lag = event.begin - end;
+    let lag = event.begin - revocation.end;
     verdict.stale += 1;
     verdict.lag = verdict.lag.max(lag);
-    let near = |fault: &Fault| fault.begin <= event.begin && fault.end + AFTERMATH >= end;
-    if !history.faults.iter().any(near) {
-        verdict.healthy_lag = verdict.healthy_lag.max(lag);
+    let near =
+        |fault: &Fault| fault.begin <= event.begin && fault.end + AFTERMATH >= revocation.end;
+    if lag > verdict.healthy_lag && !history.faults.iter().any(near) {
+        verdict.healthy_lag = lag;
+        verdict.healthy_latest = Some((*revocation, *event));
     }
 }
 

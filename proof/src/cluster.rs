@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use lockjar_testing::{Postgres, Redis, free_port};
+use lockjar_testing::{Guard, Postgres, Redis, free_port};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -55,6 +55,9 @@ struct Server {
     port: u16,
     line: Proxy,
     process: Mutex<Process>,
+    /// Tells the guard which process to end if this one is killed.
+    pid: PathBuf,
+    _guard: Guard,
 }
 
 #[derive(Debug)]
@@ -73,11 +76,8 @@ impl Cluster {
         let redis = setup.redis.then(Redis::start);
         let mut nodes = Vec::new();
         for _ in 0..NODES {
-            nodes.push(Server {
-                port: free_port(),
-                line: Proxy::start((Ipv4Addr::LOCALHOST, database.port()).into()).await?,
-                process: Mutex::new(Process::Killed),
-            });
+            let line = Proxy::start((Ipv4Addr::LOCALHOST, database.port()).into()).await?;
+            nodes.push(Server::new(line)?);
         }
         let cluster = Self {
             setup,
@@ -131,7 +131,9 @@ impl Cluster {
             command.args(["--database-wake-url", &self.database.url()]);
         }
         let child = command.stdout(log.try_clone()?).stderr(log).spawn();
-        *server.process() = Process::Running(child.context("lockjar does not start")?);
+        let child = child.context("lockjar does not start")?;
+        std::fs::write(&server.pid, child.id().to_string())?;
+        *server.process() = Process::Running(child);
         Ok(())
     }
 
@@ -179,6 +181,7 @@ impl Cluster {
         if let Process::Running(child) = &mut *process {
             let _ = child.kill();
             let _ = child.wait();
+            let _ = std::fs::remove_file(&self.nodes[node].pid);
             *process = Process::Killed;
         }
     }
@@ -230,6 +233,18 @@ impl Cluster {
 }
 
 impl Server {
+    fn new(line: Proxy) -> Result<Self> {
+        // The guard removes it.
+        let folder = tempfile::tempdir()?.keep();
+        Ok(Self {
+            port: free_port(),
+            line,
+            process: Mutex::new(Process::Killed),
+            pid: folder.join("pid"),
+            _guard: Guard::over(&folder),
+        })
+    }
+
     fn process(&self) -> MutexGuard<'_, Process> {
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }

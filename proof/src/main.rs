@@ -64,6 +64,9 @@ struct Options {
     /// Makes the random choices those of an earlier run [default: another each time]
     #[arg(long)]
     seed: Option<u64>,
+    /// Leaves the history and the logs of the nodes behind, also of a good run
+    #[arg(long)]
+    keep: bool,
     /// The program to run [default: built first, as this one was]
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -145,7 +148,7 @@ fn run(options: &Options) -> Result<bool> {
             let found = |violation: &Violation| violation.rule == Rule::AcceptedTooLate;
             return Ok(verdict.violations.iter().any(found));
         }
-        if !report.is_good() {
+        if options.keep || !report.is_good() {
             keep(&cluster, &history)?;
         }
         Ok(report.is_good())

@@ -138,6 +138,10 @@ impl fmt::Display for Report<'_> {
             f,
             "maximum lag      {lag:.1} ms, {healthy:.1} ms where no fault was near; {stale} checks accepted after an acknowledgement"
         )?;
+        if let Some((revocation, check)) = &self.verdict.healthy_latest {
+            writeln!(f, "  without a fault: {revocation}")?;
+            writeln!(f, "                   {check}")?;
+        }
         if let Some((refused, passed)) = &self.altered {
             let all = refused.len() + passed.len();
             let refused = refused.len();

@@ -23,6 +23,7 @@ mod port;
 mod postgres;
 mod redis;
 
+pub use guard::Guard;
 pub use pgbouncer::PgBouncer;
 pub use port::free_port;
 pub use postgres::Postgres;
