@@ -36,7 +36,7 @@ async fn metrics_are_for_operators_alone() {
     );
     for line in [
         "lockjar_cache_trusted 1\n",
-        "lockjar_feed_lag_seconds 0.",
+        "lockjar_feed_lag_seconds 0",
         "# TYPE lockjar_store_reads_total counter\n",
     ] {
         assert!(metrics.text.contains(line), "{line}: {}", metrics.text);
