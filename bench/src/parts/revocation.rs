@@ -36,7 +36,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Section> {
     postgres.query("postgres", "CREATE DATABASE pooled");
     let pooled = pooler.url_of("pooled");
     let start = |url: &str| -> Result<[Server; 2]> {
-        let launch = || Launch::lockjar_on(url, &[], folder.path());
+        let launch = || Launch::lockjar_on(url, &["--cookie-name", "session"], folder.path());
         Ok([launch()?.start()?, launch()?.start()?])
     };
     let woken = times(&start(&direct)?, bench.either(500, 40))?;

@@ -28,7 +28,10 @@ pub mod redis;
 #[allow(clippy::duplicate_mod)]
 pub mod sqlite;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-#[cfg_attr(not(all(feature = "sqlite", feature = "postgres")), allow(dead_code))]
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres")),
+    allow(dead_code, unreachable_pub)
+)]
 #[path = "sql/travel.rs"]
 mod travel;
 

@@ -4,7 +4,7 @@
 //! transaction mode too. All tables are in the schema `lockjar`. Verbs that change an account hold its row from their
 //! start, so that they follow one another, on whatever nodes they run.
 //!
-//! Other nodes learn what ended by the change feed: [`feed`] says how none of it is missed. `NOTIFY` only wakes them.
+//! Other nodes learn what ended by the change feed; `feed.rs` says how none of it is missed. `NOTIFY` only wakes them.
 
 mod chores;
 #[cfg(feature = "redis")]
