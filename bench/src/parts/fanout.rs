@@ -34,7 +34,7 @@ const BEAT: Duration = Duration::from_millis(250);
 const GATHER: Duration = Duration::from_millis(2);
 const MAXIMUM: Bar = Bar::AtMost(1000.0);
 
-const METHOD: &str = "N readers of the change feed in one process, each with the two connections of a node to one PostgreSQL on \
+const METHOD: &str = "N readers of the change feed in one process, each with connections of its own, as a node has them, to one PostgreSQL on \
     the same two cores: they look four times a second, and at once when woken. Quiet: nothing ends. Then ten revocations a \
     second. The time is from a revocation's acknowledgement to the end of the look that told a reader. CPU is that of all of \
     PostgreSQL's processes. (A look that ends in a reader's process waits there for its turn on these cores too; with 1,000 \
@@ -123,7 +123,7 @@ impl Notes {
 }
 
 async fn run(nodes: usize, seconds: u64) -> Result<Run> {
-    let connections = format!("max_connections={}", 2 * nodes + 50);
+    let connections = format!("max_connections={}", 3 * nodes + 60);
     let postgres = Postgres::start_with(&[&connections, "shared_buffers=64MB"]);
     let users = usize::try_from(seconds)? * 10;
     filled::postgres(&postgres.url(), users).await?;

@@ -149,6 +149,7 @@ impl Auth {
             }
             // Taken before the read: whatever is revoked from now on keeps this read out of the cache.
             let ticket = inner.cache.ticket(id);
+            inner.reads.count();
             let Some(live) = inner.store.live(id).await? else {
                 // A beat that began before it ended would let it in once more. Who was never known forgets nothing: made-up
                 // ids must not keep others out of the cache.

@@ -57,6 +57,11 @@ impl Reads {
         SLOTS - self.slots.available_permits().min(SLOTS)
     }
 
+    /// Counts a session that is read from the store.
+    pub(super) fn count(&self) {
+        self.total.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// How many there have been.
     pub(super) fn total(&self) -> u64 {
         self.total.load(Ordering::Relaxed)
@@ -76,7 +81,6 @@ impl Reads {
     ) -> Result<T, StoreError> {
         let closed = |_| StoreError::unavailable("the store is closed");
         let _slot = self.slots.acquire().await.map_err(closed)?;
-        self.total.fetch_add(1, Ordering::Relaxed);
         read.await
     }
 
