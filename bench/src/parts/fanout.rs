@@ -123,7 +123,7 @@ impl Notes {
 }
 
 async fn run(nodes: usize, seconds: u64) -> Result<Run> {
-    let connections = format!("max_connections={}", 3 * nodes + 60);
+    let connections = format!("max_connections={}", 5 * nodes + 100);
     let postgres = Postgres::start_with(&[&connections, "shared_buffers=64MB"]);
     let users = usize::try_from(seconds)? * 10;
     filled::postgres(&postgres.url(), users).await?;

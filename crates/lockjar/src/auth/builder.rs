@@ -222,6 +222,7 @@ impl Builder {
             trust: Trust::new(self.staleness, self.on_outage, began),
             touches: Noted::default(),
             counts: Counts::default(),
+            keys_due: false.into(),
             cache: SessionCache::new(self.cache_capacity),
             reads: Reads::new(),
             hashing,

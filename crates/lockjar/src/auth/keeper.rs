@@ -235,18 +235,19 @@ impl Auth {
             .map(|beat| beat.changes.as_ref().map_or(0, Vec::len));
         inner.counts.beat(&told);
         let beat = beat?;
+        let others = beat
+            .changes
+            .as_ref()
+            .is_none_or(|changes| changes.contains(&Change::Keys));
         match beat.changes {
-            Some(changes) => {
-                let others = changes.contains(&Change::Keys);
-                changes.into_iter().for_each(|change| self.forget(change));
-                if others {
-                    self.reload_keys().await?;
-                }
-            }
-            None => {
-                inner.cache.clear();
-                self.reload_keys().await?;
-            }
+            Some(changes) => changes.into_iter().for_each(|change| self.forget(change)),
+            None => inner.cache.clear(),
+        }
+        // A store may tell a change once: what could not be read again now is still due at the next beat.
+        inner.keys_due.fetch_or(others, Ordering::AcqRel);
+        if inner.keys_due.load(Ordering::Acquire) {
+            self.reload_keys().await?;
+            inner.keys_due.store(false, Ordering::Release);
         }
         inner.clock.follow(beat.time);
         inner.trust.renew(began);

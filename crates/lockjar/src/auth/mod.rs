@@ -32,6 +32,7 @@ pub use sign_up::SignUp;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use http::{HeaderMap, HeaderValue};
 use tracing::Instrument;
@@ -76,6 +77,8 @@ struct Inner {
     cache: SessionCache,
     trust: Trust,
     counts: Counts,
+    /// Whether the feed has told of other signing keys that were not read since.
+    keys_due: AtomicBool,
     /// Last uses.
     touches: Noted<Timestamp>,
     /// Bounded, so that a herd of unknown cookies cannot take the store over.

@@ -96,10 +96,10 @@ impl Reads {
         read: impl FnOnce() -> R,
     ) -> Result<Found, Error> {
         let boarding = self.board(session, now, generation, staleness);
-        let found = boarding
-            .flight
-            .found
-            .get_or_try_init(|| self.with_slot(read()));
+        let Some(flight) = &boarding.flight else {
+            return Ok(None);
+        };
+        let found = flight.found.get_or_try_init(|| self.with_slot(read()));
         within(found).await.cloned()
     }
 
@@ -128,7 +128,7 @@ impl Reads {
         Boarding {
             reads: self,
             session,
-            flight,
+            flight: Some(flight),
         }
     }
 }
@@ -137,16 +137,22 @@ impl Reads {
 struct Boarding<'a> {
     reads: &'a Reads,
     session: SessionId,
-    flight: Arc<Flight>,
+    /// None once it was left.
+    flight: Option<Arc<Flight>>,
 }
 
 impl Drop for Boarding<'_> {
     fn drop(&mut self) {
         let flights = &self.reads.flights;
         let mut flights = flights.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_last = flights.get(&self.session).is_some_and(|flight| {
-            Arc::ptr_eq(flight, &self.flight) && Arc::strong_count(flight) == 2
-        });
+        // Left under the lock: of two who leave at once, one is the last.
+        let Some(left) = self.flight.take() else {
+            return;
+        };
+        let is_last = flights
+            .get(&self.session)
+            .is_some_and(|flight| Arc::ptr_eq(flight, &left) && Arc::strong_count(flight) == 2);
+        drop(left);
         if is_last {
             flights.remove(&self.session);
         }

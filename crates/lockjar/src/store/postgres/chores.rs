@@ -9,6 +9,8 @@ use crate::store::{KEEP_CHANGES, Result};
 
 /// Rows that one sweep deletes at the most.
 const SWEEP: i64 = 1_000;
+/// The same of rows that nothing hangs on.
+const MANY: i64 = 10_000;
 
 /// One statement for all. A row that somebody else holds is being ended, or touched by another node.
 pub(super) async fn touch(store: &PostgresStore, seen: &[(SessionId, Timestamp)]) -> Result<()> {
@@ -44,18 +46,27 @@ pub(super) async fn sweep(store: &PostgresStore, now: Timestamp, idle: Duration)
     .execute(&mut *tx)
     .doing("sweeping expired sessions")
     .await?;
-    query("DELETE FROM elsewhere WHERE expires_at <= $1")
-        .bind(now.as_millis())
+    // A day late, in case that a clock is wrong: a tombstone that went too early would let somebody back in.
+    query(
+        "DELETE FROM elsewhere WHERE session_id IN
+             (SELECT session_id FROM elsewhere WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+    )
+        .bind(now.before(KEEP_CHANGES).as_millis())
+        .bind(MANY)
         .execute(&mut *tx)
         .doing("sweeping tombstones")
         .await?;
     // In the transaction that deletes them it is written up to where: who comes with an older cursor is told of a gap.
     query(
-        "WITH gone AS (DELETE FROM changes WHERE at < $1 RETURNING xid)
+        "WITH gone AS
+             (DELETE FROM changes WHERE id IN
+                  (SELECT id FROM changes WHERE at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
+              RETURNING xid)
          UPDATE store SET swept = (SELECT xid FROM gone ORDER BY xid DESC LIMIT 1)
          WHERE swept < (SELECT xid FROM gone ORDER BY xid DESC LIMIT 1)",
     )
     .bind(now.before(KEEP_CHANGES).as_millis())
+    .bind(MANY)
     .execute(&mut *tx)
     .doing("sweeping the change feed")
     .await?;

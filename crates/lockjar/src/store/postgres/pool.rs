@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, Connection as _};
+use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -56,6 +56,7 @@ impl Pool {
         let mut connection = PgConnection::connect_with(&self.options)
             .doing(doing)
             .await?;
+        check_primary(&mut connection, doing).await?;
         execute(&mut connection, BEGIN).doing(doing).await?;
         Ok(self.lend(connection, permit))
     }
@@ -103,6 +104,21 @@ impl Pool {
         while let Some(connection) = self.pop() {
             let _ = timeout(ROLLBACK, connection.close()).await;
         }
+    }
+}
+
+/// After a failover, or by a balancer, it may be another server than the last time.
+async fn check_primary(connection: &mut PgConnection, doing: &'static str) -> Result<()> {
+    let row = sqlx::raw_sql("SELECT pg_is_in_recovery()")
+        .fetch_one(connection)
+        .doing(doing)
+        .await?;
+    match row.try_get::<bool, _>(0) {
+        Ok(false) => Ok(()),
+        _ => Err(StoreError::new(
+            doing,
+            "the database is a replica, which hears of revocations late",
+        )),
     }
 }
 

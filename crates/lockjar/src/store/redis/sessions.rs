@@ -124,6 +124,8 @@ impl RedisStore {
         let session = &record.session;
         let key = user_key(session.user);
         let mut commands = redis::pipe();
+        // All at once, so that nobody finds it in the list and not where it is.
+        commands.atomic();
         commands
             .cmd("ZADD")
             .arg(&key)
@@ -180,7 +182,7 @@ impl RedisStore {
                 None => gone.push(id),
             }
         }
-        self.tidy(user, gone);
+        self.unlist(user, gone);
         records.sort_by_key(|record| (record.session.created_at, record.session.id));
         Ok(records)
     }
@@ -249,6 +251,25 @@ impl RedisStore {
         self.tidy(user, here.clone());
         ended.extend(here);
         Ok(Outcome::Done(ended))
+    }
+
+    /// Takes off a user's list what has expired.
+    fn unlist(&self, user: UserId, gone: Vec<SessionId>) {
+        if gone.is_empty() {
+            return;
+        }
+        let link = Arc::clone(&self.link);
+        tokio::spawn(async move {
+            let mut commands = redis::pipe();
+            for session in gone {
+                let list = commands.cmd("ZREM").arg(user_key(user));
+                list.arg(session.as_bytes()).ignore();
+            }
+            let doing = "taking off a list what has expired";
+            if let Err(error) = link.ask::<()>(doing, &commands).await {
+                tracing::debug!(%error, "a list in Redis keeps what has expired");
+            }
+        });
     }
 
     /// Removes what means nothing any more, after the caller has gone on. If it fails it stays until it expires.
