@@ -25,14 +25,15 @@ impl PostgresStore {
         execute(&mut tx, "SET LOCAL statement_timeout = 0")
             .doing(DOING)
             .await?;
-        execute(&mut tx, ANOTHER_STORE).doing(DOING).await?;
         let now = now.as_millis();
+        // The accounts first, as every verb does, so that none waits for this and this for none. Above every epoch that there
+        // was after the backup, under which sessions may be kept elsewhere.
+        let raise = format!("UPDATE users SET epoch = greatest(epoch + 1, {now})");
+        let users = write(&mut tx, raise).await?;
         let sessions = write(&mut tx, "DELETE FROM sessions".to_owned()).await?;
         let revoke = format!("UPDATE keys SET revoked_at = {now} WHERE revoked_at IS NULL");
         write(&mut tx, revoke).await?;
-        // Above every epoch that there was after the backup, under which sessions may be kept elsewhere.
-        let raise = format!("UPDATE users SET epoch = greatest(epoch + 1, {now})");
-        let users = write(&mut tx, raise).await?;
+        write(&mut tx, ANOTHER_STORE.to_owned()).await?;
         has_news(&mut tx);
         tx.commit().doing(DOING).await?;
         Ok(Restored { users, sessions })
