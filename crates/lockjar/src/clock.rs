@@ -103,7 +103,7 @@ fn boot_time() -> Duration {
 }
 
 /// Differences that are not worth a step.
-const SLACK: i64 = 100;
+const SLACK: u64 = 100;
 
 /// The clock of all who share a store: this machine's, set right by the store's.
 pub(crate) struct SharedClock {
@@ -124,7 +124,7 @@ impl SharedClock {
     pub(crate) fn follow(&self, time: Option<Timestamp>) {
         let Some(time) = time else { return };
         let ahead = time.0.saturating_sub(self.clock.now().0);
-        if ahead.abs_diff(self.ahead.load(Ordering::Relaxed)) > SLACK.unsigned_abs() {
+        if ahead.abs_diff(self.ahead.load(Ordering::Relaxed)) > SLACK {
             self.ahead.store(ahead, Ordering::Relaxed);
         }
     }

@@ -56,22 +56,24 @@ impl Auth {
         jwt: &Jwt,
         check: impl Fn() -> Result<T, Invalid>,
     ) -> Result<Result<T, Invalid>, Error> {
-        // Before the keys are looked at, which others may replace meanwhile.
-        let belief = self.belief_in_keys(jwt);
-        let checked = check();
+        // In the order of `believed`: others may replace the keys meanwhile.
+        let look = || {
+            let belief = self.belief_in_keys(jwt);
+            let checked = check();
+            (checked, belief.holds(self.inner.clock.uptime()))
+        };
+        let (checked, believed) = look();
         let asks_for_keys = matches!(
             checked,
             Ok(_) | Err(Invalid::UnknownKey | Invalid::UnreadableKey)
         );
-        if !asks_for_keys || belief.holds(self.inner.clock.uptime()) {
+        if believed || !asks_for_keys {
             return Ok(checked);
         }
         self.believe_keys(jwt).await?;
-        let belief = self.belief_in_keys(jwt);
-        let checked = check();
-        match belief.holds(self.inner.clock.uptime()) {
-            true => Ok(checked),
-            false => Err(StoreError::unavailable("the signing keys are not believed").into()),
+        match look() {
+            (checked, true) => Ok(checked),
+            _ => Err(StoreError::unavailable("the signing keys are not believed").into()),
         }
     }
 

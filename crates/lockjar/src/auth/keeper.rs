@@ -183,7 +183,7 @@ async fn follow(inner: Weak<Inner>, staleness: Duration, mut cursor: Cursor) {
                 cursor = next;
                 healthy = true;
             }
-            // Said once, not five times a second.
+            // Said once, not at every beat.
             Err(error) if healthy && !auth.inner.trust.has_ended() => {
                 tracing::error!(%error, source = source(&error), "the store cannot be read; sessions cannot be checked");
                 healthy = false;
@@ -244,8 +244,7 @@ impl Auth {
             None => inner.cache.clear(),
         }
         // A store may tell a change once: what could not be read again now is still due at the next beat.
-        inner.keys_due.fetch_or(others, Ordering::AcqRel);
-        if inner.keys_due.load(Ordering::Acquire) {
+        if inner.keys_due.fetch_or(others, Ordering::AcqRel) || others {
             self.reload_keys().await?;
             inner.keys_due.store(false, Ordering::Release);
         }

@@ -32,9 +32,15 @@ struct Flight {
     found: OnceCell<Found>,
 }
 
+/// A flight, and how many wait for it.
+struct Boarded {
+    flight: Arc<Flight>,
+    waiting: usize,
+}
+
 pub(super) struct Reads {
     slots: Semaphore,
-    flights: Mutex<HashMap<SessionId, Arc<Flight>>>,
+    flights: Mutex<HashMap<SessionId, Boarded>>,
     total: AtomicU64,
 }
 
@@ -96,10 +102,10 @@ impl Reads {
         read: impl FnOnce() -> R,
     ) -> Result<Found, Error> {
         let boarding = self.board(session, now, generation, staleness);
-        let Some(flight) = &boarding.flight else {
-            return Ok(None);
-        };
-        let found = flight.found.get_or_try_init(|| self.with_slot(read()));
+        let found = boarding
+            .flight
+            .found
+            .get_or_try_init(|| self.with_slot(read()));
         within(found).await.cloned()
     }
 
@@ -111,49 +117,52 @@ impl Reads {
         staleness: Duration,
     ) -> Boarding<'_> {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        let under_way = flights
-            .get(&session)
-            .filter(|flight| flight.generation == generation && now < flight.began + staleness);
-        let flight = under_way.map_or_else(
-            || {
-                Arc::new(Flight {
+        let joins =
+            |flight: &Flight| flight.generation == generation && now < flight.began + staleness;
+        let flight = match flights.get_mut(&session) {
+            Some(boarded) if joins(&boarded.flight) => {
+                boarded.waiting += 1;
+                Arc::clone(&boarded.flight)
+            }
+            _ => {
+                let flight = Arc::new(Flight {
                     began: now,
                     generation,
                     found: OnceCell::new(),
-                })
-            },
-            Arc::clone,
-        );
-        flights.insert(session, Arc::clone(&flight));
+                });
+                let boarded = Boarded {
+                    flight: Arc::clone(&flight),
+                    waiting: 1,
+                };
+                flights.insert(session, boarded);
+                flight
+            }
+        };
         Boarding {
             reads: self,
             session,
-            flight: Some(flight),
+            flight,
         }
     }
 }
 
-/// The last one to leave a flight takes it off the board.
+/// The last one to leave a flight takes it off the board, unless another has taken its place there.
 struct Boarding<'a> {
     reads: &'a Reads,
     session: SessionId,
-    /// None once it was left.
-    flight: Option<Arc<Flight>>,
+    flight: Arc<Flight>,
 }
 
 impl Drop for Boarding<'_> {
     fn drop(&mut self) {
         let flights = &self.reads.flights;
         let mut flights = flights.lock().unwrap_or_else(PoisonError::into_inner);
-        // Left under the lock: of two who leave at once, one is the last.
-        let Some(left) = self.flight.take() else {
-            return;
-        };
-        let is_last = flights
-            .get(&self.session)
-            .is_some_and(|flight| Arc::ptr_eq(flight, &left) && Arc::strong_count(flight) == 2);
-        drop(left);
-        if is_last {
+        let ours = flights
+            .get_mut(&self.session)
+            .filter(|boarded| Arc::ptr_eq(&boarded.flight, &self.flight));
+        let Some(boarded) = ours else { return };
+        boarded.waiting -= 1;
+        if boarded.waiting == 0 {
             flights.remove(&self.session);
         }
     }

@@ -41,20 +41,9 @@ struct VouchedRow {
 impl PostgresStore {
     /// The user of a session, and the epoch that both share, if the session is live: one statement for user and tombstone.
     pub(in crate::store) async fn vouch(&self, kept: &Kept) -> Result<Option<(User, Epoch)>> {
-        let mut read = self.read("reading a session's user").await?;
-        let row: Option<VouchedRow> = query_as(
-            "SELECT u.id AS user_id, u.username, u.email, u.created_at AS user_created_at, u.disabled_at,
-                    u.epoch AS user_epoch
-             FROM users u LEFT JOIN elsewhere e ON e.session_id = $1
-             WHERE u.id = $2 AND u.disabled_at IS NULL
-               AND (e.session_id IS NULL AND u.epoch = $3 OR e.epoch = u.epoch)",
-        )
-        .bind(kept.id.as_bytes().as_slice())
-        .bind(kept.user.as_bytes().as_slice())
-        .bind(kept.epoch)
-        .fetch_optional(&mut *read)
-        .doing("reading a session's user")
-        .await?;
+        const DOING: &str = "reading a session's user";
+        let mut read = self.read(DOING).await?;
+        let row = vouched(&mut read, kept, DOING).await?;
         row.map(|row| Ok((row.user.user()?, row.user_epoch)))
             .transpose()
     }
@@ -204,8 +193,16 @@ async fn may(tx: &mut Tx, user: UserId, by: By, kept: Option<Kept>) -> Result<bo
 
 /// Whether a session is live, asked inside the transaction that holds its account.
 async fn vouches(tx: &mut Tx, kept: &Kept) -> Result<bool> {
-    let live: Option<(Epoch,)> = query_as(
-        "SELECT u.epoch FROM users u LEFT JOIN elsewhere e ON e.session_id = $1
+    let row = vouched(tx, kept, "checking the authority for a change").await?;
+    Ok(row.is_some())
+}
+
+/// A session's user, if the session is live.
+async fn vouched(tx: &mut Tx, kept: &Kept, doing: &'static str) -> Result<Option<VouchedRow>> {
+    query_as(
+        "SELECT u.id AS user_id, u.username, u.email, u.created_at AS user_created_at, u.disabled_at,
+                u.epoch AS user_epoch
+         FROM users u LEFT JOIN elsewhere e ON e.session_id = $1
          WHERE u.id = $2 AND u.disabled_at IS NULL
            AND (e.session_id IS NULL AND u.epoch = $3 OR e.epoch = u.epoch)",
     )
@@ -213,9 +210,8 @@ async fn vouches(tx: &mut Tx, kept: &Kept) -> Result<bool> {
     .bind(kept.user.as_bytes().as_slice())
     .bind(kept.epoch)
     .fetch_optional(&mut **tx)
-    .doing("checking the authority for a change")
-    .await?;
-    Ok(live.is_some())
+    .doing(doing)
+    .await
 }
 
 /// Writes a tombstone and announces it. `false` if there was one.

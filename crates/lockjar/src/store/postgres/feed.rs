@@ -18,11 +18,10 @@ use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _, FromRow};
 
-use super::rows::bytes;
+use super::rows::change;
 use super::{Doing, PostgresStore, migrations};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
-use crate::id::{SessionId, UserId};
 use crate::store::{Beat, Change, Cursor, Feed, Result};
 
 /// How long before the last look a row may have been written that was committed after it, clocks and slow transactions
@@ -46,21 +45,6 @@ struct Row {
     keys: Option<i64>,
 }
 
-impl Row {
-    fn change(&self) -> Result<Change> {
-        match (&self.session_id, &self.user_id, self.keys) {
-            (Some(session), None, None) => {
-                Ok(Change::Session(SessionId::from_bytes(bytes(session)?)))
-            }
-            (None, Some(user), None) => Ok(Change::User(UserId::from_bytes(bytes(user)?))),
-            (None, None, Some(_)) => Ok(Change::Keys),
-            _ => Err(StoreError::unavailable(
-                "a row of the change feed names neither a session nor a user nor the keys",
-            )),
-        }
-    }
-}
-
 /// What the beat before found out.
 struct Before {
     cursor: Cursor,
@@ -72,8 +56,8 @@ struct Before {
 }
 
 impl Before {
-    /// Since when rows must be read again if another backend has answered.
-    fn is_answered_by_another(&self, rows: &[Row]) -> Option<Timestamp> {
+    /// Since when rows must be read again, if another backend has answered.
+    fn reread_since(&self, rows: &[Row]) -> Option<Timestamp> {
         let another = rows.first().is_none_or(|row| row.backend != self.backend);
         another.then(|| self.at.before(MARGIN))
     }
@@ -124,7 +108,7 @@ impl FeedReader {
                     s.id AS store, s.requires, s.filling, pg_is_in_recovery() AS replica,
                     (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now,
                     c.id, c.session_id, c.user_id, c.keys
-             FROM lockjar.store s JOIN pg_stat_activity a ON a.pid = pg_backend_pid()
+             FROM lockjar.store s CROSS JOIN pg_stat_get_activity(pg_backend_pid()) a
                   LEFT JOIN lockjar.changes c ON {from}{or_since} ORDER BY c.id"
         );
         let rows = sqlx::raw_sql(AssertSqlSafe(sql))
@@ -139,7 +123,7 @@ impl FeedReader {
     async fn beat(&mut self, cursor: Option<Cursor>) -> Result<Beat> {
         let mut rows = self.rows(cursor, None).await?;
         let last = self.before.as_ref().filter(|_| cursor.is_some());
-        if let Some(since) = last.and_then(|before| before.is_answered_by_another(&rows)) {
+        if let Some(since) = last.and_then(|before| before.reread_since(&rows)) {
             rows = self.rows(cursor, Some(since)).await?;
         }
         let head = head(&rows)?;
@@ -152,49 +136,49 @@ impl FeedReader {
             return Err(StoreError::unavailable(migrations::FILLING));
         }
         migrations::check_version(head.requires)?;
-        let before = self
-            .before
-            .take_if(|before| Some(before.cursor) == cursor && before.store == head.store);
-        let changes = self.changes(cursor, &rows, head, before.as_ref())?;
-        let beat = Beat {
+        let time = Timestamp::from_millis(head.now);
+        let next = Before {
             cursor: Cursor(head.horizon),
-            changes,
-            time: Some(Timestamp::from_millis(head.now)),
-        };
-        self.before = Some(Before {
-            cursor: beat.cursor,
             store: head.store.clone(),
             backend: head.backend.clone(),
-            at: Timestamp::from_millis(head.now),
+            at: time,
             told: rows.iter().filter_map(|row| row.id).collect(),
-        });
+        };
+        let changes = match cursor {
+            Some(cursor) if self.may_have_missed(cursor, head) => None,
+            Some(cursor) => Some(self.news(cursor, rows)?),
+            None => Some(Vec::new()),
+        };
+        let beat = Beat {
+            cursor: next.cursor,
+            changes,
+            time: Some(time),
+        };
+        self.before = Some(next);
         Ok(beat)
     }
 
-    /// What is new; `None` where something may have been missed.
-    fn changes(
-        &self,
-        cursor: Option<Cursor>,
-        rows: &[Row],
-        head: &Row,
-        before: Option<&Before>,
-    ) -> Result<Option<Vec<Change>>> {
-        let Some(Cursor(cursor)) = cursor else {
-            return Ok(Some(Vec::new()));
-        };
-        // Taken if it was of another cursor, or of another store under the same address.
-        let another_store = self
-            .before
-            .as_ref()
-            .is_some_and(|before| before.store != head.store);
-        if another_store || head.horizon < cursor || head.swept >= cursor {
-            return Ok(None);
-        }
-        let news = rows.iter().filter(|row| {
-            row.id
-                .is_some_and(|id| before.is_none_or(|before| !before.told.contains(&id)))
-        });
-        news.map(Row::change).collect::<Result<_>>().map(Some)
+    /// Whether this is another store under the same address, or one that has forgotten.
+    fn may_have_missed(&self, Cursor(cursor): Cursor, head: &Row) -> bool {
+        let before = self.before.as_ref();
+        before.is_some_and(|before| before.store != head.store)
+            || head.horizon < cursor
+            || head.swept >= cursor
+    }
+
+    /// What was not told from this cursor on.
+    fn news(&self, cursor: Cursor, rows: Vec<Row>) -> Result<Vec<Change>> {
+        let before = self.before.as_ref();
+        let told = before
+            .filter(|before| before.cursor == cursor)
+            .map(|before| &before.told);
+        rows.into_iter()
+            .filter(|row| {
+                row.id
+                    .is_some_and(|id| told.is_none_or(|told| !told.contains(&id)))
+            })
+            .map(|row| change(&(row.session_id, row.user_id, row.keys)))
+            .collect()
     }
 }
 

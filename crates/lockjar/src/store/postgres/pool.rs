@@ -124,7 +124,7 @@ async fn check_primary(connection: &mut PgConnection, doing: &'static str) -> Re
 
 /// A message of its own, with nothing bound to it.
 pub(super) async fn execute(connection: &mut PgConnection, sql: &str) -> sqlx::Result<()> {
-    // Every caller passes a constant, or what it has checked to be a number.
+    // Every caller passes constants.
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
         .execute(connection)
         .await

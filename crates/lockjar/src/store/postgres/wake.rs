@@ -73,12 +73,10 @@ async fn tell(pool: Arc<Pool>, nudge: Arc<Notify>) {
 async fn notify(pool: &Arc<Pool>) -> Result<()> {
     let mut tx = pool.begin("waking other nodes").await?;
     // There is nothing to lose that a disk would have to keep.
-    execute(
-        &mut tx,
-        "SET LOCAL synchronous_commit = off; NOTIFY lockjar",
-    )
-    .doing("waking other nodes")
-    .await?;
+    let notice = format!("SET LOCAL synchronous_commit = off; NOTIFY {CHANNEL}");
+    execute(&mut tx, &notice)
+        .doing("waking other nodes")
+        .await?;
     tx.commit().doing("waking other nodes").await
 }
 

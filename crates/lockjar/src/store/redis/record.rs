@@ -1,4 +1,4 @@
-//! A session as Redis keeps it: one hash under one key, so that any of its commands goes to one node of a cluster.
+//! A session as Redis keeps it: one hash under one key, and its id in the list of its user's.
 
 use std::collections::HashMap;
 
@@ -120,6 +120,14 @@ pub(super) fn touch(session: SessionId, at: Timestamp, commands: &mut Pipeline) 
         .arg(1)
         .arg(session_key(session))
         .arg(at.as_millis());
+}
+
+pub(super) fn unlist(user: UserId, session: SessionId, commands: &mut Pipeline) {
+    commands
+        .cmd("ZREM")
+        .arg(user_key(user))
+        .arg(session.as_bytes())
+        .ignore();
 }
 
 fn field<'a>(fields: &'a Fields, name: &str) -> Result<&'a [u8]> {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use redis::Pipeline;
 
 use super::RedisStore;
-use super::record::{Fields, Record, get, session_key, touch, user_key};
+use super::record::{Fields, Record, get, session_key, touch, unlist, user_key};
 use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
 use crate::session::Session;
@@ -119,7 +120,7 @@ impl Sessions for RedisStore {
 }
 
 impl RedisStore {
-    /// Writes a session where it and its user's list are found. The list first: nothing may be missing there.
+    /// Writes a session where it and its user's list are found.
     pub(super) async fn put(&self, record: &Record) -> Result<()> {
         let session = &record.session;
         let key = user_key(session.user);
@@ -255,39 +256,33 @@ impl RedisStore {
 
     /// Takes off a user's list what has expired.
     fn unlist(&self, user: UserId, gone: Vec<SessionId>) {
-        if gone.is_empty() {
-            return;
-        }
-        let link = Arc::clone(&self.link);
-        tokio::spawn(async move {
-            let mut commands = redis::pipe();
-            for session in gone {
-                let list = commands.cmd("ZREM").arg(user_key(user));
-                list.arg(session.as_bytes()).ignore();
-            }
-            let doing = "taking off a list what has expired";
-            if let Err(error) = link.ask::<()>(doing, &commands).await {
-                tracing::debug!(%error, "a list in Redis keeps what has expired");
-            }
+        self.remove(gone, move |session, commands| {
+            unlist(user, session, commands);
         });
     }
 
-    /// Removes what means nothing any more, after the caller has gone on. If it fails it stays until it expires.
+    /// Removes what means nothing any more.
     pub(super) fn tidy(&self, user: UserId, gone: Vec<SessionId>) {
+        self.remove(gone, move |session, commands| {
+            commands.cmd("DEL").arg(session_key(session)).ignore();
+            unlist(user, session, commands);
+        });
+    }
+
+    /// After the caller has gone on. What fails stays until it expires.
+    fn remove(
+        &self,
+        gone: Vec<SessionId>,
+        each: impl Fn(SessionId, &mut Pipeline) + Send + 'static,
+    ) {
         if gone.is_empty() {
             return;
         }
         let link = Arc::clone(&self.link);
         tokio::spawn(async move {
             let mut commands = redis::pipe();
-            for session in gone {
-                commands.cmd("DEL").arg(session_key(session)).ignore();
-                commands
-                    .cmd("ZREM")
-                    .arg(user_key(user))
-                    .arg(session.as_bytes())
-                    .ignore();
-            }
+            gone.into_iter()
+                .for_each(|session| each(session, &mut commands));
             if let Err(error) = link.ask::<()>("removing what has ended", &commands).await {
                 tracing::debug!(%error, "what has ended was not removed from Redis");
             }

@@ -99,7 +99,7 @@ impl LiveRow {
     }
 }
 
-/// A column of fixed length. The schema checks it, so another length means that the file was damaged.
+/// A column of fixed length. The schema checks it, so another length means that the database was damaged.
 pub(super) fn bytes<const N: usize>(column: &[u8]) -> Result<[u8; N]> {
     column.try_into().map_err(|_| {
         StoreError::unavailable("a row of the database has a column of the wrong length")
@@ -151,6 +151,21 @@ pub(super) async fn has_authority(tx: &mut Tx, user: UserId, by: By) -> Result<b
     .fetch_optional(&mut **tx)
     .doing("checking the authority for a change").await?;
     Ok(live.is_some())
+}
+
+/// The columns of the change feed that say what a change is.
+type What = (Option<Vec<u8>>, Option<Vec<u8>>, Option<i64>);
+
+/// Reads what [`announce`] wrote.
+pub(super) fn change(what: &What) -> Result<Change> {
+    match what {
+        (Some(session), None, None) => Ok(Change::Session(SessionId::from_bytes(bytes(session)?))),
+        (None, Some(user), None) => Ok(Change::User(UserId::from_bytes(bytes(user)?))),
+        (None, None, Some(_)) => Ok(Change::Keys),
+        _ => Err(StoreError::unavailable(
+            "a row of the change feed names neither a session nor a user nor the keys",
+        )),
+    }
 }
 
 /// Tells every process on this database what to forget, in the transaction that made it so.

@@ -6,11 +6,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 
 use super::fence::refuse_moved;
-use super::rows::bytes;
+use super::rows::change;
 use super::{Doing, SqliteStore};
 use crate::error::StoreError;
-use crate::id::{SessionId, UserId};
-use crate::store::{Beat, Change, Cursor, Feed, Result};
+use crate::store::{Beat, Cursor, Feed, Result};
 
 pub(super) struct FeedReader {
     connection: SqliteConnection,
@@ -73,7 +72,7 @@ impl FeedReader {
     }
 
     async fn after(&mut self, cursor: Cursor) -> Result<Beat> {
-        let rows: Vec<Row> = sqlx::query_as(
+        let rows: Vec<(i64, _, _, _)> = sqlx::query_as(
             "SELECT id, session_id, user_id, keys FROM changes WHERE id > ? ORDER BY id",
         )
         .bind(cursor.0)
@@ -93,25 +92,14 @@ impl FeedReader {
             });
         }
         let last = rows.last().map_or(cursor, |(id, ..)| Cursor(*id));
-        let changes = rows.iter().map(change);
+        let changes = rows
+            .into_iter()
+            .map(|(_, session, user, keys)| change(&(session, user, keys)));
         Ok(Beat {
             cursor: last,
             changes: Some(changes.collect::<Result<_>>()?),
             time: None,
         })
-    }
-}
-
-type Row = (i64, Option<Vec<u8>>, Option<Vec<u8>>, Option<i64>);
-
-fn change((_, session, user, keys): &Row) -> Result<Change> {
-    match (session, user, keys) {
-        (Some(session), None, None) => Ok(Change::Session(SessionId::from_bytes(bytes(session)?))),
-        (None, Some(user), None) => Ok(Change::User(UserId::from_bytes(bytes(user)?))),
-        (None, None, Some(_)) => Ok(Change::Keys),
-        _ => Err(StoreError::unavailable(
-            "a row of the change feed names neither a session nor a user nor the keys",
-        )),
     }
 }
 

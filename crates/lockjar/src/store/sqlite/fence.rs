@@ -12,18 +12,23 @@ use crate::error::StoreError;
 use crate::store::Result;
 use crate::store::travel::Table;
 
-/// Where a database went that must not be served from any longer.
+const DOING: &str = "asking whether the database was moved";
+
+/// Where a database went that must not be served from any longer. Its schema may be from before there was such a thing.
 pub(super) async fn moved_to(connection: &mut SqliteConnection) -> Result<Option<String>> {
-    const DOING: &str = "asking whether the database was moved";
-    // A schema from before there was such a thing.
     let table: Option<(i64,)> =
         query_as("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'store'")
             .fetch_optional(&mut *connection)
             .doing(DOING)
             .await?;
-    if table.is_none() {
-        return Ok(None);
+    match table {
+        None => Ok(None),
+        Some(_) => note(connection).await,
     }
+}
+
+/// The same of a schema that is up to date.
+async fn note(connection: &mut SqliteConnection) -> Result<Option<String>> {
     let row: Option<(Option<String>,)> = query_as("SELECT moved_to FROM store")
         .fetch_optional(connection)
         .doing(DOING)
@@ -31,12 +36,18 @@ pub(super) async fn moved_to(connection: &mut SqliteConnection) -> Result<Option
     Ok(row.and_then(|(to,)| to))
 }
 
+/// Refuses a database that was moved, before its schema is brought up to date.
+pub(super) async fn refuse_moved_of_any_schema(connection: &mut SqliteConnection) -> Result<()> {
+    refuse(moved_to(connection).await?)
+}
+
 /// Refuses a database that was moved. Asked inside a transaction, it holds until that commits.
 pub(super) async fn refuse_moved(connection: &mut SqliteConnection) -> Result<()> {
-    match moved_to(connection).await? {
-        None => Ok(()),
-        Some(to) => Err(moved(&to)),
-    }
+    refuse(note(connection).await?)
+}
+
+fn refuse(moved_to: Option<String>) -> Result<()> {
+    moved_to.map_or(Ok(()), |to| Err(moved(&to)))
 }
 
 fn moved(to: &str) -> StoreError {

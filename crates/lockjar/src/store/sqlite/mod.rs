@@ -43,7 +43,7 @@ use sqlx::{ConnectOptions, Connection as _, FromRow, Sqlite, Transaction};
 use super::{Result, Store};
 use crate::error::{ConfigError, StoreError};
 use crate::id::UserId;
-use fence::refuse_moved;
+use fence::{refuse_moved, refuse_moved_of_any_schema};
 use file::FileId;
 
 // What the files of `store/sql` are compiled with here.
@@ -84,7 +84,7 @@ impl SqliteStore {
         let options = options(&path);
         file::create_private(&path)?;
         let writer = pool(1, options.clone()).await?;
-        refuse_moved(&mut *writer.acquire().doing(OPENING).await?).await?;
+        refuse_moved_of_any_schema(&mut *writer.acquire().doing(OPENING).await?).await?;
         MIGRATIONS.run(&writer).await.map_err(migration_error)?;
         let reading = options.pragma("query_only", "ON");
         let readers = pool(READERS, reading.clone()).await?;
@@ -193,7 +193,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(PATIENCE)
-        // What a statement holds is nobody's business, and five beats a second would fill a log.
+        // What a statement holds is nobody's business, and several beats a second would fill a log.
         .disable_statement_logging()
 }
 

@@ -22,8 +22,6 @@ const PAGE: i64 = 1_000;
 const BATCH: usize = 500;
 /// The copy writes little, and may wait for a server that writes much.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// In the place of an id where it is all keys that are meant.
-const ALL_KEYS: &[u8] = &[];
 
 /// What was written since, row by row as it is now.
 pub(crate) struct Batch {
@@ -147,7 +145,7 @@ impl Source {
             _ => format!("{key} > $1"),
         };
         let sql = format!("SELECT {columns} FROM {name} WHERE {from} ORDER BY {key} LIMIT {PAGE}");
-        rows(&mut self.connection, table, sql, after).await
+        rows(&mut self.connection, table, sql, Some(after)).await
     }
 
     /// What was written to rows that were copied already, or never, in one snapshot.
@@ -176,7 +174,7 @@ impl Source {
                 _ => format!("WHERE {key} IN (SELECT id FROM ({log}) WHERE kind = {kind})"),
             };
             let sql = format!("SELECT {columns} FROM {name} {these} ORDER BY {key}");
-            let rows = rows(&mut tx, table, sql, ALL_KEYS).await?;
+            let rows = rows(&mut tx, table, sql, None).await?;
             let there: HashSet<_> = rows.ids().into_iter().collect();
             let gone = noted.into_iter().filter(|id| !there.contains(id)).collect();
             batch.gone.push((table, gone));
@@ -320,7 +318,7 @@ async fn rows(
     connection: &mut SqliteConnection,
     table: Table,
     sql: String,
-    after: &[u8],
+    after: Option<&[u8]>,
 ) -> Result<Rows> {
     Ok(match table {
         Table::Users => Rows::Users(fetch(connection, sql, after).await?),
@@ -333,14 +331,14 @@ async fn rows(
 async fn fetch<R: for<'r> FromRow<'r, SqliteRow> + Send + Unpin>(
     connection: &mut SqliteConnection,
     sql: String,
-    after: &[u8],
+    after: Option<&[u8]>,
 ) -> Result<Vec<R>> {
-    let places = sql.matches("$1").count();
     // As above.
-    let mut asked = sqlx::query_as(AssertSqlSafe(sql));
-    if places > 0 {
-        asked = asked.bind(after.to_vec());
-    }
+    let asked = sqlx::query_as(AssertSqlSafe(sql));
+    let asked = match after {
+        Some(after) => asked.bind(after.to_vec()),
+        None => asked,
+    };
     asked
         .fetch_all(connection)
         .doing("reading what is to be copied")
