@@ -7,7 +7,7 @@ use fastrand::Rng;
 use tokio::time::sleep;
 
 use crate::cluster::NODES;
-use crate::history::{Answer, Asked, Event};
+use crate::history::{Answer, Asked, Event, Session};
 use crate::life::{self, Fate};
 use crate::world::{Account, World, lock};
 
@@ -85,29 +85,32 @@ async fn log_in(world: &Arc<World>, account: &Arc<Account>, fate: Fate, rng: &mu
     event
 }
 
-async fn log_out_everywhere(world: &Arc<World>, account: &Arc<Account>, rng: &mut Rng) {
-    let Some(session) = log_in(world, account, Fate::EndsWithAll, rng)
-        .await
-        .opened()
-    else {
-        return;
-    };
+/// A session that is about to end with all others of its account.
+async fn log_in_to_end_all(
+    world: &Arc<World>,
+    account: &Arc<Account>,
+    rng: &mut Rng,
+) -> Option<Session> {
+    let opened = log_in(world, account, Fate::EndsWithAll, rng).await;
+    let session = opened.opened()?;
     sleep(Duration::from_millis(rng.u64(0..1500))).await;
     account.all_ended(world.recorder.now());
+    Some(session)
+}
+
+async fn log_out_everywhere(world: &Arc<World>, account: &Arc<Account>, rng: &mut Rng) {
+    let Some(session) = log_in_to_end_all(world, account, rng).await else {
+        return;
+    };
     let asked = Asked::LogOutEverywhere(account.user, session);
     let event = ask(world, asked, "", rng).await;
     ended_all(account, &event);
 }
 
 async fn change_password(world: &Arc<World>, account: &Arc<Account>, rng: &mut Rng) {
-    let Some(session) = log_in(world, account, Fate::EndsWithAll, rng)
-        .await
-        .opened()
-    else {
+    let Some(session) = log_in_to_end_all(world, account, rng).await else {
         return;
     };
-    sleep(Duration::from_millis(rng.u64(0..1500))).await;
-    account.all_ended(world.recorder.now());
     let asked = Asked::ChangePassword(account.user, session);
     let event = ask(world, asked, &account.change_form(), rng).await;
     ended_all(account, &event);

@@ -28,11 +28,26 @@ use crate::user::Username;
 /// Makes a new, empty store.
 pub type Make<'a> = &'a (dyn Fn() -> Pin<Box<dyn Future<Output = Arc<dyn Store>> + 'a>> + 'a);
 
+/// What becomes of sessions that have expired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expired {
+    /// The sweep deletes them.
+    AreSwept,
+    /// They go by themselves, with time as the store sees it.
+    /// Time takes them, as the store sees it.
+    #[cfg_attr(not(all(test, feature = "redis")), allow(dead_code))]
+    GoByThemselves,
+}
+
 /// Runs every test, each on a store of its own.
 ///
 /// # Panics
 /// With a message that says which sentence of the contract is broken.
 pub async fn check(make: Make<'_>) {
+    check_where(Expired::AreSwept, make).await;
+}
+
+pub(super) async fn check_where(expired: Expired, make: Make<'_>) {
     accounts::accounts_are_found_by_any_spelling_of_their_name(&*make().await).await;
     accounts::a_taken_name_writes_nothing(&*make().await).await;
     accounts::an_account_and_its_first_session_come_together(&*make().await).await;
@@ -50,7 +65,7 @@ pub async fn check(make: Make<'_>) {
     accounts::a_disabled_account_has_no_session_and_gets_none(&*make().await).await;
     accounts::a_deleted_account_leaves_nothing(&*make().await).await;
     sessions::every_end_is_in_the_feed(&*make().await).await;
-    sessions::a_sweep_takes_what_has_expired(&*make().await).await;
+    sessions::a_sweep_takes_what_has_expired(expired, &*make().await).await;
     tokens::a_chain_begins_with_every_new_session(&*make().await).await;
     tokens::a_chain_moves_on_by_one_and_keeps_what_it_was_told(&*make().await).await;
     tokens::a_chain_moves_alone(&*make().await).await;
@@ -62,7 +77,7 @@ pub async fn check(make: Make<'_>) {
     sessions::parallel_log_ins_and_a_log_out_everywhere_leave_no_session(make().await).await;
 }
 
-fn at(seconds: i64) -> Timestamp {
+pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(seconds * 1000)
 }
 
@@ -70,7 +85,7 @@ fn hash(text: &str) -> PasswordHash {
     PasswordHash::from_phc(text.to_owned())
 }
 
-fn new_user(name: &str) -> NewUser {
+pub(super) fn new_user(name: &str) -> NewUser {
     let name = Username::parse(name).unwrap();
     NewUser {
         id: UserId::random(),
@@ -103,13 +118,13 @@ fn new_session(user: UserId, created: i64) -> (PlainToken, NewSession) {
     )
 }
 
-async fn user(store: &dyn Store, name: &str) -> UserId {
+pub(super) async fn user(store: &dyn Store, name: &str) -> UserId {
     let user = new_user(name);
     assert!(store.create(&user, None).await.unwrap());
     user.id
 }
 
-async fn open(
+pub(super) async fn open(
     store: &dyn Store,
     user: UserId,
     epoch: i64,

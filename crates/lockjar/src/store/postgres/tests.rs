@@ -8,10 +8,10 @@ use sqlx::Connection as _;
 use super::*;
 use crate::clock::Timestamp;
 use crate::password::PasswordHash;
+use crate::store::conformance::at;
 use crate::store::{
-    Beat, By, Change, Feed, NewUser, Outcome, PasswordChange, Sessions, Users, Which, conformance,
+    Beat, By, Change, Feed, Outcome, PasswordChange, Sessions, Users, Which, conformance,
 };
-use crate::user::Username;
 
 /// One for all tests here, each of which has a database of its own.
 fn server() -> &'static Server {
@@ -33,19 +33,7 @@ async fn open(url: &str) -> PostgresStore {
 }
 
 async fn a_user(store: &PostgresStore) -> UserId {
-    let user = NewUser {
-        id: UserId::random(),
-        name: Username::parse("alice").unwrap(),
-        email: None,
-        hash: PasswordHash::from_phc("hash".to_owned()),
-        created_at: at(0),
-    };
-    assert!(store.create(&user, None).await.unwrap());
-    user.id
-}
-
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_millis(seconds * 1000)
+    conformance::user(store, "alice").await
 }
 
 async fn end_all(store: &PostgresStore, user: UserId, now: Timestamp) {

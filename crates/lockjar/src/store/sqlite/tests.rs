@@ -2,10 +2,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 use crate::clock::Timestamp;
-use crate::id::UserId;
-use crate::password::PasswordHash;
-use crate::store::{Feed, NewUser, Users, conformance};
-use crate::user::Username;
+use crate::store::conformance::new_user;
+use crate::store::{Feed, Users, conformance};
 
 impl SqliteStore {
     /// Deletes a session's row and tells nobody, as nothing in Lockjar does.
@@ -20,16 +18,6 @@ impl SqliteStore {
 
 fn url(path: &Path) -> String {
     format!("sqlite://{}", path.display())
-}
-
-fn a_user(name: &str) -> NewUser {
-    NewUser {
-        id: UserId::random(),
-        name: Username::parse(name).unwrap(),
-        email: None,
-        hash: PasswordHash::from_phc("hash".to_owned()),
-        created_at: Timestamp::default(),
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,7 +39,7 @@ async fn the_file_is_the_owners_alone_and_durable() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
     let store = SqliteStore::open(&url(&path)).await.unwrap();
-    store.create(&a_user("alice"), None).await.unwrap();
+    store.create(&new_user("alice"), None).await.unwrap();
     for file in std::fs::read_dir(folder.path()).unwrap() {
         let file = file.unwrap();
         assert_eq!(
@@ -106,7 +94,7 @@ async fn a_backup_is_whole_private_and_never_written_over_a_file() {
     let store = SqliteStore::open(&url(&folder.path().join("a.db")))
         .await
         .unwrap();
-    store.create(&a_user("alice"), None).await.unwrap();
+    store.create(&new_user("alice"), None).await.unwrap();
     let target = folder.path().join("b.db");
     store.backup(&target).await.unwrap();
     assert!(
@@ -145,7 +133,7 @@ async fn another_process_on_the_file_is_heard() {
         SqliteStore::open(&url).await.unwrap(),
         SqliteStore::open(&url).await.unwrap(),
     );
-    let user = a_user("alice");
+    let user = new_user("alice");
     here.create(&user, None).await.unwrap();
     let start = here.beat(None).await.unwrap();
     there
@@ -165,7 +153,7 @@ async fn a_cursor_whose_rows_were_swept_is_told_of_the_gap() {
         SqliteStore::open(&url).await.unwrap(),
         SqliteStore::open(&url).await.unwrap(),
     );
-    let user = a_user("alice");
+    let user = new_user("alice");
     here.create(&user, None).await.unwrap();
     let start = here.beat(None).await.unwrap();
     for _ in 0..3 {
@@ -209,7 +197,7 @@ async fn a_sweep_leaves_no_hole_where_a_clock_ran_behind() {
     let store = SqliteStore::open(&url(&folder.path().join("a.db")))
         .await
         .unwrap();
-    let user = a_user("alice");
+    let user = new_user("alice");
     store.create(&user, None).await.unwrap();
     let (behind, now) = (Timestamp::default(), Timestamp::default().after(DAYS));
     let start = store.beat(None).await.unwrap();
@@ -230,7 +218,7 @@ async fn a_backup_does_not_wait_for_the_writer_nor_the_writer_for_it() {
     let store = SqliteStore::open(&url(&folder.path().join("a.db")))
         .await
         .unwrap();
-    store.create(&a_user("alice"), None).await.unwrap();
+    store.create(&new_user("alice"), None).await.unwrap();
     let writing = store.begin("being slow").await.unwrap();
     let target = folder.path().join("b.db");
     store.backup(&target).await.unwrap();
