@@ -9,7 +9,7 @@ use lockjar::ConfigError;
 
 use crate::settings::Settings;
 
-/// HttpOnly-cookie authentication in one binary with an embedded SQLite file.
+/// HttpOnly-cookie authentication in one binary, on an embedded SQLite file or PostgreSQL.
 ///
 /// Without a command it serves. Every setting is a flag, an environment variable and a key in lockjar.toml, in that order
 /// of strength. A key is the flag's name with underscores; those of the cookie, of sessions and of passwords have a
@@ -74,7 +74,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "URL")]
         url: Option<String>,
     },
-    /// Write a consistent copy of the database to a new file; works while the server runs
+    /// Write a consistent copy of a SQLite database to a new file; works while the server runs
     Backup {
         /// The file to make
         file: PathBuf,

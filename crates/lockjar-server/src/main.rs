@@ -1,4 +1,4 @@
-//! `lockjar`: HttpOnly-cookie authentication in one binary with an embedded SQLite file.
+//! `lockjar`: HttpOnly-cookie authentication in one binary, on an embedded SQLite file or PostgreSQL.
 
 mod alarm;
 mod check;

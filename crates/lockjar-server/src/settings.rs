@@ -127,14 +127,15 @@ settings! {
     /// The database: sqlite://FILE, or postgres://USER:PASSWORD@HOST/DATABASE for more nodes than one [default: sqlite://lockjar.db]
     #[arg(long, global = true, env = "LOCKJAR_DATABASE", value_name = "URL", hide_env_values = true)]
     database: String,
-    /// PostgreSQL's own address where --database leads to a pooler, to be woken when something has ended [default: --database]
+    /// PostgreSQL's own address where --database leads to a pooler: the change feed is read from there, and what has ended wakes
+    /// this node [default: --database]
     #[arg(long, global = true, env = "LOCKJAR_DATABASE_WAKE_URL", value_name = "URL", hide_env_values = true)]
     database_wake_url: String,
     /// Connections to PostgreSQL, beside two for the change feed [default: 16]
     #[arg(long, global = true, env = "LOCKJAR_DATABASE_CONNECTIONS", value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
     database_connections: u16,
-    /// Keep sessions in Redis or Valkey, everything else in the database: redis://HOST:PORT, or rediss:// for TLS [default: in
-    /// the database]
+    /// Keep sessions in Redis or Valkey, everything else in the database: redis://HOST:PORT, or rediss:// for TLS; not
+    /// with --token jwt [default: in the database]
     #[arg(long, global = true, env = "LOCKJAR_SESSIONS", value_name = "URL", hide_env_values = true)]
     sessions: String,
     /// How long after another node ended a session this one may still accept it [default: 1s]

@@ -30,6 +30,7 @@
 //! - `web` (default): router, extractors, pages, the OpenAPI document.
 //! - `sqlite` (default): the store on an embedded SQLite file.
 //! - `postgres`: the store on PostgreSQL, for more nodes than one.
+//! - `redis`: sessions in Redis or Valkey beside it.
 //! - `docs`: Swagger UI at `/docs` in [`Auth::router`].
 //! - `conformance`: the suite that any store can run on itself.
 //!

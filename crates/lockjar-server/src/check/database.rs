@@ -1,4 +1,4 @@
-//! Findings in the databases that are servers: L06x, what keeps this one from starting on them.
+//! Findings in the databases that are servers: L06x, those that cannot be reached or may forget.
 
 use lockjar::StoreError;
 use lockjar::store::postgres::PostgresStore;

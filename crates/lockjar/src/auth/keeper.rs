@@ -264,7 +264,7 @@ impl Auth {
         }
     }
 
-    /// Deletes what has expired, a bounded number in each transaction, until nothing is left.
+    /// Deletes what has expired, a bounded number in each transaction, until no session is left.
     pub(super) async fn sweep(&self) {
         let mut deleted = 0;
         loop {

@@ -116,7 +116,7 @@ async fn a_store_that_was_closed_is_503() {
     let cached = site.log_in("alice").await;
     assert!(site.is_in(&cached).await && site.is_in(&cached).await);
     site.auth.close().await;
-    // The change feed is read five times a second; none of these readings may bring the cache back.
+    // The change feed is read several times a second; none of these readings may bring the cache back.
     for _ in 0..2 {
         assert_is_unavailable(&site.get("/protected", &cached).await, "/protected");
         assert_is_unavailable(&site.get("/me", &cookie).await, "/me");

@@ -1,6 +1,6 @@
 //! The store on PostgreSQL 13 or later, for more nodes than one.
 //!
-//! Every call is one explicit transaction with unnamed statements, which is what works through a pooler such as PgBouncer in
+//! Every call but a look at the change feed is one explicit transaction with unnamed statements, which is what works through a pooler such as PgBouncer in
 //! transaction mode too. All tables are in the schema `lockjar`. Verbs that change an account hold its row from their
 //! start, so that they follow one another, on whatever nodes they run.
 //!
@@ -79,8 +79,8 @@ impl PostgresSettings {
         })
     }
 
-    /// The database's own address, where the other one leads to a pooler: from there a node is woken when something has ended,
-    /// which no pooler in transaction mode passes on. Without it, revocations are heard at the next look, well within
+    /// The database's own address, where the other one leads to a pooler: the change feed is read from there, and a node is
+    /// woken when something has ended, which no pooler in transaction mode passes on. Without it, revocations are heard at the next look, well within
     /// [`staleness`](crate::Builder::staleness). Default: the same address.
     ///
     /// # Errors
@@ -162,10 +162,11 @@ impl PostgresStore {
         })
     }
 
-    /// Whether [`open`](Self::open) would find a database that it can work with; it changes nothing.
+    /// Whether [`open`](Self::open) would find a server that it can work with; it changes nothing, and does not look at what
+    /// is in the database.
     ///
     /// # Errors
-    /// As for [`open`](Self::open).
+    /// When it cannot be reached, would not keep what it acknowledges, or is a replica.
     pub async fn check(settings: &PostgresSettings) -> Result<()> {
         let pool = Pool::new(settings.database.clone(), 1);
         let checked =
