@@ -2,7 +2,7 @@
 
 use std::{fs, net::TcpListener, path::Path};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 use super::{
     account::{forged, refuses, visit},
@@ -149,27 +149,21 @@ impl Contender {
     /// One round.
     pub fn round(&mut self, lengths: Lengths, seed: u64) {
         // Logging in anew each time: a cookie that is good for minutes is not to run out in the middle of a round.
-        let visits = match self.visits() {
-            Ok(visits) => visits,
-            Err(error) => {
-                self.checks.take(|| bail!("{error:#}"));
-                self.p99.take(|| bail!("{error:#}"));
-                Vec::new()
-            }
-        };
-        let outcome = self.saturate(visits.clone(), lengths.checks);
-        self.checks.take(|| Ok(as_is(&outcome)?.rate()));
+        let visits = self.visits();
+        let outcome = as_is(&visits).and_then(|it| self.saturate(it.clone(), lengths.checks));
+        let latency = as_is(&visits)
+            .and_then(|it| self.latency(it.clone(), lengths.latency, seed, as_is(&outcome)?));
+        let log_ins = self
+            .log_in_requests()
+            .and_then(|requests| self.saturate(requests, lengths.log_ins));
+        let memory = self.process.memory();
         self.client.take(|| {
             let outcome = as_is(&outcome)?;
             Ok(outcome.client_cpu / outcome.seconds / cores() as f64)
         });
-        let latency = self.latency(visits, lengths.latency, seed, &outcome);
+        self.checks.take(|| Ok(outcome?.rate()));
         self.p99.take(|| latency);
-        let log_ins = self
-            .log_in_requests()
-            .and_then(|requests| self.saturate(requests, lengths.log_ins));
         self.log_ins.take(|| Ok(log_ins?.rate()));
-        let memory = self.process.memory();
         self.memory.take(|| memory);
     }
 
@@ -204,10 +198,10 @@ impl Contender {
         requests: Vec<String>,
         seconds: f64,
         seed: u64,
-        seen: &Result<Outcome>,
+        seen: &Outcome,
     ) -> Result<f64> {
         let arrivals = Arrivals::Open {
-            rate: SHARE * as_is(seen)?.rate(),
+            rate: SHARE * seen.rate(),
             seconds,
             seed,
         };
@@ -230,10 +224,7 @@ impl Contender {
     }
 }
 
-/// The outcome, for more than one who asks.
-fn as_is(outcome: &Result<Outcome>) -> Result<&Outcome> {
-    outcome
-        .as_ref()
-        .ok()
-        .context("not measured, since a request failed")
+/// What came before, for more than one who builds on it.
+fn as_is<T>(result: &Result<T>) -> Result<&T> {
+    result.as_ref().map_err(|error| anyhow!("{error:#}"))
 }
