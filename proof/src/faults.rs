@@ -36,7 +36,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 9] = [
+    /// What can go wrong wherever sessions are kept.
+    pub(crate) const OF_ALL: [Self; 9] = [
         Self::Delay,
         Self::Drop,
         Self::HalfOpen,
@@ -102,7 +103,7 @@ pub(crate) type Round = Vec<Planned>;
 pub(crate) fn plan(turns: usize, together: bool, redis: bool, rng: &mut Rng) -> Vec<Round> {
     let mut rounds = Vec::new();
     for _ in 0..turns {
-        let mut kinds = Kind::ALL.to_vec();
+        let mut kinds = Kind::OF_ALL.to_vec();
         if redis {
             kinds.extend(Kind::OF_REDIS);
         }
@@ -136,7 +137,7 @@ fn planned(kind: Kind, lasts: Duration, widely: bool, rng: &mut Rng) -> Planned 
 /// A fault of another node's line beside one of a node. A node that starts needs its line, so none of those.
 fn beside(first: &Planned, rng: &mut Rng) -> Option<Planned> {
     let node = first.node.filter(|_| !first.kind.kills())?;
-    let lines: Vec<Kind> = Kind::ALL
+    let lines: Vec<Kind> = Kind::OF_ALL
         .into_iter()
         .filter(|kind| kind.is_of_the_line())
         .collect();
@@ -249,7 +250,7 @@ mod tests {
             .flatten()
             .map(|planned| planned.kind)
             .collect();
-        assert!(Kind::ALL.iter().all(|kind| kinds.contains(kind)));
+        assert!(Kind::OF_ALL.iter().all(|kind| kinds.contains(kind)));
     }
 
     #[test]

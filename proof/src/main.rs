@@ -7,7 +7,7 @@
 //! - nobody who is logged in was answered 401 because of a fault;
 //! - after the fault the cluster is healthy without a restart.
 //!
-//! `--short` is the minute that `cargo xtask test proof` runs. It exits 1 if any promise was broken.
+//! `--short` is what `cargo xtask test proof` runs. It exits 1 if any promise was broken.
 
 mod altered;
 mod checker;
@@ -58,7 +58,7 @@ const FINISH: Duration = Duration::from_secs(60);
 /// Runs a cluster under faults and checks what clients saw.
 #[derive(Parser)]
 struct Options {
-    /// About a minute, with every fault once; without it several minutes
+    /// About a minute and a half, with every fault once; without it about six minutes
     #[arg(long)]
     short: bool,
     /// Makes the random choices those of an earlier run [default: another each time]
@@ -197,7 +197,7 @@ async fn record(cluster: &Arc<Cluster>, options: &Options, rng: &mut Rng) -> Res
         ensure!(stopped.elapsed() < FINISH, "a client does not finish");
         sleep(Duration::from_millis(20)).await;
     }
-    sweep::sweep(&world).await;
+    sweep::sweep(&world).await?;
     let history = world.recorder.finish();
     probes.iter().for_each(tokio::task::JoinHandle::abort);
     Ok(history)

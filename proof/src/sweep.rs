@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use anyhow::{Context, Result};
+
 use crate::cluster::NODES;
 use crate::history::{Asked, Session};
 use crate::world::{World, lock};
@@ -11,7 +13,9 @@ const LOOKERS: usize = 12;
 /// So many accounts are logged in to, each at the price of a hash.
 const LOG_INS: usize = 60;
 
-pub(crate) async fn sweep(world: &Arc<World>) {
+/// # Errors
+/// When anybody who looked has failed: what was not looked at has not been shown.
+pub(crate) async fn sweep(world: &Arc<World>) -> Result<()> {
     world.recorder.sweep_begins();
     let sessions = world.sessions();
     let share = sessions.len().div_ceil(LOOKERS).max(1);
@@ -19,8 +23,7 @@ pub(crate) async fn sweep(world: &Arc<World>) {
         .chunks(share)
         .map(|sessions| tokio::spawn(look_at(Arc::clone(world), sessions.to_vec())));
     for looker in lookers.collect::<Vec<_>>() {
-        // A panic has been printed; what was not looked at is missing from the history's length.
-        let _ = looker.await;
+        looker.await.context("the last look is not whole")?;
     }
     let standing = lock(&world.standing).clone();
     for (index, account) in standing.iter().rev().take(LOG_INS).enumerate() {
@@ -29,6 +32,7 @@ pub(crate) async fn sweep(world: &Arc<World>) {
         let form = account.form();
         world.ask(&mut world.link(node), node, asked, &form).await;
     }
+    Ok(())
 }
 
 async fn look_at(world: Arc<World>, sessions: Vec<Session>) {

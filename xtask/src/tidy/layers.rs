@@ -22,6 +22,11 @@ const LAYERS: &[Layer] = &[
         because: "SQL lives in the store alone",
     },
     Layer {
+        words: &["redis::pipe", "redis::cmd", "MultiplexedConnection"],
+        homes: &["store/redis/"],
+        because: "Redis is spoken to in one place",
+    },
+    Layer {
         words: &["SystemTime::now", "Instant::now"],
         homes: &["clock.rs"],
         because: "time comes from the injected clock",

@@ -19,6 +19,8 @@ const GATHER: Duration = Duration::from_millis(2);
 const FLUSH: Duration = Duration::from_secs(1);
 /// Flushes before last uses are written down: of them a database hears seldom.
 const FLUSHES_PER_TOUCH: u32 = 10;
+/// Last uses that are written at once.
+const TOUCHES: usize = 1_000;
 /// Flushes before each sweep: a minute. A command that opens the store for a moment never sweeps, since its limits may
 /// be others than the server's.
 const FLUSHES_PER_SWEEP: u32 = 60;
@@ -253,25 +255,35 @@ impl Auth {
         Ok(beat.cursor)
     }
 
-    /// Writes last uses down. What cannot be written is lost, which costs a session some of its idle time and no more.
+    /// Writes last uses down, some at a time. What cannot be written now is written the next time.
     pub(super) async fn flush_touches(&self) {
         let seen = self.inner.touches.take();
         if seen.is_empty() {
             return;
         }
-        if let Err(error) = self.inner.store.touch(&seen).await {
-            tracing::warn!(%error, source = source(&error), sessions = seen.len(), "last uses were not written down");
+        for (index, some) in seen.chunks(TOUCHES).enumerate() {
+            if let Err(error) = self.inner.store.touch(some).await {
+                let left = &seen[index * TOUCHES..];
+                tracing::warn!(%error, source = source(&error), sessions = left.len(), "last uses were not written down yet");
+                left.iter()
+                    .for_each(|(session, at)| self.inner.touches.note(*session, *at));
+                return;
+            }
         }
     }
 
-    /// Deletes what has expired, a bounded number in each transaction, until no session is left.
+    /// Deletes what has expired, a bounded number in each transaction, until nothing is left.
     pub(super) async fn sweep(&self) {
         let mut deleted = 0;
         loop {
             let (now, idle) = (self.inner.clock.now(), self.inner.limits.idle);
             match self.inner.store.sweep(now, idle).await {
-                Ok(0) => break,
-                Ok(sessions) => deleted += sessions,
+                Ok(swept) => {
+                    deleted += swept.sessions;
+                    if !swept.is_full {
+                        break;
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(%error, source = source(&error), "expired sessions were not deleted");
                     break;

@@ -19,7 +19,7 @@ use crate::session::{NewSession, Session};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{
     Beat, By, Credentials, Cursor, Feed, Keys, LiveChain, LiveSession, NewSignIn, NewUser,
-    PasswordChange, Refreshes, Result as StoreResult, Sessions, StoredKey, Users, Which,
+    PasswordChange, Refreshes, Result as StoreResult, Sessions, StoredKey, Swept, Users, Which,
 };
 use crate::token::PlainToken;
 use crate::user::User;
@@ -167,7 +167,7 @@ impl Sessions for Held {
     async fn owner(&self, session: SessionId) -> StoreResult<Option<UserId>> {
         self.sqlite.owner(session).await
     }
-    async fn sweep(&self, now: Timestamp, idle: Duration) -> StoreResult<u64> {
+    async fn sweep(&self, now: Timestamp, idle: Duration) -> StoreResult<Swept> {
         self.sqlite.sweep(now, idle).await
     }
 }

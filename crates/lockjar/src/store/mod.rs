@@ -207,8 +207,17 @@ pub trait Sessions: Send + Sync {
     /// The user of a session, live or not.
     async fn owner(&self, session: SessionId) -> Result<Option<UserId>>;
 
-    /// Deletes old change rows, and what has expired where that does not go by itself; answers how many sessions went.
-    async fn sweep(&self, now: Timestamp, idle: std::time::Duration) -> Result<u64>;
+    /// Deletes old change rows, and what has expired where that does not go by itself: a bounded number at once.
+    async fn sweep(&self, now: Timestamp, idle: std::time::Duration) -> Result<Swept>;
+}
+
+/// What one sweep has deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Swept {
+    /// Sessions that had expired.
+    pub sessions: u64,
+    /// It has deleted as many rows of a kind as it may at once, so that there may be more.
+    pub is_full: bool,
 }
 
 /// The refresh tokens of sessions. A chain begins with its session, in [`NewSession::refresh`], and ends with it.

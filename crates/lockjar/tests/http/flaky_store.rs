@@ -12,7 +12,7 @@ use lockjar::session::{NewSession, Session};
 use lockjar::store::sqlite::SqliteStore;
 use lockjar::store::{
     Beat, By, Credentials, Cursor, Feed, Keys, LiveChain, LiveSession, NewSignIn, NewUser, Outcome,
-    PasswordChange, Refreshes, Result, Sessions, Store, StoredKey, Users, Which,
+    PasswordChange, Refreshes, Result, Sessions, Store, StoredKey, Swept, Users, Which,
 };
 use lockjar::{Builder, SessionId, StoreError, User, UserId};
 
@@ -127,7 +127,7 @@ impl Sessions for FlakyStore {
         self.up()?.owner(session).await
     }
 
-    async fn sweep(&self, now: Timestamp, idle: Duration) -> Result<u64> {
+    async fn sweep(&self, now: Timestamp, idle: Duration) -> Result<Swept> {
         self.up()?.sweep(now, idle).await
     }
 }

@@ -265,7 +265,7 @@ pub(super) async fn a_sweep_takes_what_has_expired(expired: Expired, store: &dyn
         open(store, user, 0, 900).await.unwrap(),
     );
     let idle = Duration::from_secs(200);
-    let swept = store.sweep(at(1000), idle).await.unwrap();
+    let swept = store.sweep(at(1000), idle).await.unwrap().sessions;
     match expired {
         Expired::AreSwept => {
             assert_eq!(swept, 2);
@@ -282,7 +282,7 @@ pub(super) async fn a_sweep_takes_what_has_expired(expired: Expired, store: &dyn
         }
     }
     assert!(live(store, fresh.id()).await.is_some());
-    assert_eq!(store.sweep(at(1000), idle).await.unwrap(), 0);
+    assert_eq!(store.sweep(at(1000), idle).await.unwrap().sessions, 0);
 }
 
 /// Whatever the order, a log-in whose epoch was read before everything ended is not there afterwards.

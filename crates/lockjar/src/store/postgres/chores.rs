@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use super::{Doing, PostgresStore, query};
+use super::{Doing, PostgresStore, query, query_as};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::store::{KEEP_CHANGES, Result};
+use crate::store::{KEEP_CHANGES, Result, Swept};
 
 /// Rows that one sweep deletes at the most.
-const SWEEP: i64 = 1_000;
+const SWEEP: u64 = 1_000;
 /// The same of rows that nothing hangs on.
-const MANY: i64 = 10_000;
+const MANY: u64 = 10_000;
 
 /// One statement for all. A row that somebody else holds is being ended, or touched by another node.
 pub(super) async fn touch(store: &PostgresStore, seen: &[(SessionId, Timestamp)]) -> Result<()> {
@@ -33,7 +33,7 @@ pub(super) async fn touch(store: &PostgresStore, seen: &[(SessionId, Timestamp)]
     tx.commit().doing("noting when sessions were used").await
 }
 
-pub(super) async fn sweep(store: &PostgresStore, now: Timestamp, idle: Duration) -> Result<u64> {
+pub(super) async fn sweep(store: &PostgresStore, now: Timestamp, idle: Duration) -> Result<Swept> {
     let mut tx = store.begin("sweeping expired sessions").await?;
     let swept = query(
         "DELETE FROM sessions WHERE id IN
@@ -42,34 +42,42 @@ pub(super) async fn sweep(store: &PostgresStore, now: Timestamp, idle: Duration)
     )
     .bind(now.as_millis())
     .bind(now.before(idle).as_millis())
-    .bind(SWEEP)
+    .bind(SWEEP.cast_signed())
     .execute(&mut *tx)
     .doing("sweeping expired sessions")
     .await?;
     // A day late, in case that a clock is wrong: a tombstone that went too early would let somebody back in.
-    query(
+    let tombstones = query(
         "DELETE FROM elsewhere WHERE session_id IN
              (SELECT session_id FROM elsewhere WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
     )
         .bind(now.before(KEEP_CHANGES).as_millis())
-        .bind(MANY)
+        .bind(MANY.cast_signed())
         .execute(&mut *tx)
         .doing("sweeping tombstones")
         .await?;
     // In the transaction that deletes them it is written up to where: who comes with an older cursor is told of a gap.
-    query(
+    let (changes,): (i64,) = query_as(
         "WITH gone AS
              (DELETE FROM changes WHERE id IN
                   (SELECT id FROM changes WHERE at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
-              RETURNING xid)
-         UPDATE store SET swept = (SELECT xid FROM gone ORDER BY xid DESC LIMIT 1)
-         WHERE swept < (SELECT xid FROM gone ORDER BY xid DESC LIMIT 1)",
+              RETURNING xid),
+         noted AS
+             (UPDATE store SET swept = (SELECT xid FROM gone ORDER BY xid DESC LIMIT 1)
+              WHERE swept < (SELECT xid FROM gone ORDER BY xid DESC LIMIT 1))
+         SELECT count(*) FROM gone",
     )
     .bind(now.before(KEEP_CHANGES).as_millis())
-    .bind(MANY)
-    .execute(&mut *tx)
+    .bind(MANY.cast_signed())
+    .fetch_one(&mut *tx)
     .doing("sweeping the change feed")
     .await?;
     tx.commit().doing("sweeping expired sessions").await?;
-    Ok(swept.rows_affected())
+    let sessions = swept.rows_affected();
+    Ok(Swept {
+        sessions,
+        is_full: sessions >= SWEEP
+            || tombstones.rows_affected() >= MANY
+            || changes >= MANY.cast_signed(),
+    })
 }

@@ -11,13 +11,15 @@
 //! then may lie before a cursor from before it. A crash ends every backend; and so wherever another backend answers than the
 //! last time, rows are also read by when they were written.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _, FromRow};
 
+use super::pool::Pool;
 use super::rows::change;
 use super::{Doing, PostgresStore, migrations};
 use crate::clock::Timestamp;
@@ -51,8 +53,8 @@ struct Before {
     store: Vec<u8>,
     backend: String,
     at: Timestamp,
-    /// Rows at or behind the cursor that were told already.
-    told: HashSet<i64>,
+    /// Rows that may be read again, with when they were told.
+    told: HashMap<i64, Timestamp>,
 }
 
 impl Before {
@@ -63,6 +65,19 @@ impl Before {
     }
 }
 
+/// What has been told by now and may be read again: by its time, for a while; by the cursor, for as long as a transaction
+/// elsewhere holds the horizon back.
+fn told_by_now(
+    mut told: HashMap<i64, Timestamp>,
+    ids: impl Iterator<Item = i64>,
+    now: Timestamp,
+) -> HashMap<i64, Timestamp> {
+    let recent = now.before(3 * MARGIN);
+    told.retain(|_, at| *at >= recent);
+    told.extend(ids.map(|id| (id, now)));
+    told
+}
+
 fn head(rows: &[Row]) -> Result<&Row> {
     rows.first()
         .ok_or_else(|| StoreError::unavailable("the database has lost its identity"))
@@ -70,14 +85,16 @@ fn head(rows: &[Row]) -> Result<&Row> {
 
 pub(super) struct FeedReader {
     options: PgConnectOptions,
+    pool: Arc<Pool>,
     connection: Option<PgConnection>,
     before: Option<Before>,
 }
 
 impl FeedReader {
-    pub(super) const fn new(options: PgConnectOptions) -> Self {
+    pub(super) const fn new(options: PgConnectOptions, pool: Arc<Pool>) -> Self {
         Self {
             options,
+            pool,
             connection: None,
             before: None,
         }
@@ -90,6 +107,8 @@ impl FeedReader {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => {
+                // It may be another server from now on, and what is idle may lead to the old one.
+                self.pool.clear();
                 PgConnection::connect_with(&self.options)
                     .doing("connecting to the change feed")
                     .await?
@@ -137,17 +156,18 @@ impl FeedReader {
         }
         migrations::check_version(head.requires)?;
         let time = Timestamp::from_millis(head.now);
+        let changes = match cursor {
+            Some(cursor) if self.may_have_missed(cursor, head) => None,
+            Some(cursor) => Some(self.news(cursor, &rows)?),
+            None => Some(Vec::new()),
+        };
+        let told = self.before.take().map_or_else(HashMap::new, |it| it.told);
         let next = Before {
             cursor: Cursor(head.horizon),
             store: head.store.clone(),
             backend: head.backend.clone(),
             at: time,
-            told: rows.iter().filter_map(|row| row.id).collect(),
-        };
-        let changes = match cursor {
-            Some(cursor) if self.may_have_missed(cursor, head) => None,
-            Some(cursor) => Some(self.news(cursor, rows)?),
-            None => Some(Vec::new()),
+            told: told_by_now(told, rows.iter().filter_map(|row| row.id), time),
         };
         let beat = Beat {
             cursor: next.cursor,
@@ -167,17 +187,17 @@ impl FeedReader {
     }
 
     /// What was not told from this cursor on.
-    fn news(&self, cursor: Cursor, rows: Vec<Row>) -> Result<Vec<Change>> {
+    fn news(&self, cursor: Cursor, rows: &[Row]) -> Result<Vec<Change>> {
         let before = self.before.as_ref();
         let told = before
             .filter(|before| before.cursor == cursor)
             .map(|before| &before.told);
-        rows.into_iter()
+        rows.iter()
             .filter(|row| {
                 row.id
-                    .is_some_and(|id| told.is_none_or(|told| !told.contains(&id)))
+                    .is_some_and(|id| told.is_none_or(|told| !told.contains_key(&id)))
             })
-            .map(|row| change(&(row.session_id, row.user_id, row.keys)))
+            .map(|row| change(&(row.session_id.clone(), row.user_id.clone(), row.keys)))
             .collect()
     }
 }

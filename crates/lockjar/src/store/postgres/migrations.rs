@@ -32,6 +32,19 @@ pub(super) enum Filling {
     IsFine,
 }
 
+/// Whether [`run`] would succeed, without changing anything.
+pub(super) async fn check(tx: &mut Tx) -> Result<()> {
+    check_server(tx).await?;
+    let (is_there,): (bool,) = query_as("SELECT to_regclass('lockjar.migrations') IS NOT NULL")
+        .fetch_one(&mut **tx)
+        .doing(DOING)
+        .await?;
+    match is_there {
+        true => missing(tx, Filling::IsRefused).await.map(drop),
+        false => Ok(()),
+    }
+}
+
 pub(super) async fn run(pool: &Arc<Pool>, filling: Filling) -> Result<()> {
     let mut tx = pool.begin("connecting to the database").await?;
     check_server(&mut tx).await?;
@@ -52,6 +65,14 @@ async fn migrate(tx: &mut Tx, filling: Filling) -> Result<()> {
     let failed = |error| StoreError::new(DOING, error);
     execute(tx, LOCK).await.map_err(failed)?;
     execute(tx, TABLE).await.map_err(failed)?;
+    for migration in missing(tx, filling).await? {
+        apply(tx, migration).await?;
+    }
+    Ok(())
+}
+
+/// What has to be applied still, if this program can live with what has been.
+async fn missing(tx: &mut Tx, filling: Filling) -> Result<Vec<&'static sqlx::migrate::Migration>> {
     let applied: Vec<(i64, Vec<u8>)> =
         query_as("SELECT version, checksum FROM migrations ORDER BY version")
             .fetch_all(&mut **tx)
@@ -62,6 +83,7 @@ async fn migrate(tx: &mut Tx, filling: Filling) -> Result<()> {
     if is_filling && filling == Filling::IsRefused {
         return Err(StoreError::unavailable(FILLING));
     }
+    let mut missing = Vec::new();
     for migration in MIGRATIONS.iter() {
         match applied
             .iter()
@@ -73,7 +95,7 @@ async fn migrate(tx: &mut Tx, filling: Filling) -> Result<()> {
                     "the database is being filled by an older Lockjar: end the copy with that, or begin with an empty database",
                 ));
             }
-            None => apply(tx, migration).await?,
+            None => missing.push(migration),
             Some((_, checksum)) if *checksum == *migration.checksum => {}
             Some((version, _)) => {
                 return Err(StoreError::unavailable(format!(
@@ -82,7 +104,7 @@ async fn migrate(tx: &mut Tx, filling: Filling) -> Result<()> {
             }
         }
     }
-    Ok(())
+    Ok(missing)
 }
 
 /// The version that it requires, and whether it is being filled.

@@ -122,11 +122,13 @@ fn options(url: &str) -> std::result::Result<PgConnectOptions, ConfigError> {
     if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
         return Err(refuse("is not of the form postgres://USER@HOST/DATABASE"));
     }
+    check_parameters(url)?;
     let options = PgConnectOptions::from_str(url)
         .map_err(|error| refuse(&format!("cannot be read: {error}")))?;
+    // By `PGOPTIONS`.
     if options.get_options().is_some() {
         return Err(refuse(
-            "has `options`, which could undo Lockjar's own: leave them out",
+            "comes with `options`, which could undo Lockjar's own: leave them out",
         ));
     }
     Ok(options
@@ -136,6 +138,44 @@ fn options(url: &str) -> std::result::Result<PgConnectOptions, ConfigError> {
         .statement_cache_capacity(0)
         // What a statement holds is nobody's business, and several beats a second would fill a log.
         .disable_statement_logging())
+}
+
+/// What may stand behind the `?`. The driver would pass over anything else in silence, and write its value into the log: a
+/// password behind a mistyped name too.
+const PARAMETERS: [&str; 15] = [
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "ssl-mode",
+    "ssl-root-cert",
+    "ssl-cert",
+    "ssl-key",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+];
+
+fn check_parameters(url: &str) -> std::result::Result<(), ConfigError> {
+    let (before, parameters) = url.split_once('?').unwrap_or_default();
+    for parameter in parameters.split('&').filter(|it| !it.is_empty()) {
+        let name = match parameter.split_once('=') {
+            Some((name, _)) if PARAMETERS.contains(&name) => continue,
+            Some((name, _)) if before.contains('@') => name,
+            // It may be the end of a password that has a `?` in it.
+            _ => "not shown here",
+        };
+        return Err(ConfigError::new(format!(
+            "the database's address has a parameter that is not known ({name}): leave it out, or write a `?` of the \
+             password as %3F. Known are {}",
+            PARAMETERS.join(", ")
+        )));
+    }
+    Ok(())
 }
 
 /// A PostgreSQL database.
@@ -156,21 +196,22 @@ impl PostgresStore {
         let pool = Pool::new(settings.database, settings.connections);
         migrations::run(&pool, Filling::IsRefused).await?;
         Ok(Self {
-            feed: Mutex::new(Some(FeedReader::new(settings.wake.clone()))),
+            feed: Mutex::new(Some(FeedReader::new(
+                settings.wake.clone(),
+                Arc::clone(&pool),
+            ))),
             wake: Wake::start(settings.wake, &pool),
             pool,
         })
     }
 
-    /// Whether [`open`](Self::open) would find a server that it can work with; it changes nothing, and does not look at what
-    /// is in the database.
+    /// Whether [`open`](Self::open) would succeed. It changes nothing.
     ///
     /// # Errors
-    /// When it cannot be reached, would not keep what it acknowledges, or is a replica.
+    /// As for [`open`](Self::open).
     pub async fn check(settings: &PostgresSettings) -> Result<()> {
         let pool = Pool::new(settings.database.clone(), 1);
-        let checked =
-            migrations::check_server(&mut pool.begin("connecting to the database").await?).await;
+        let checked = migrations::check(&mut pool.begin("connecting to the database").await?).await;
         pool.close().await;
         checked
     }

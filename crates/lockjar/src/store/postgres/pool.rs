@@ -91,7 +91,8 @@ impl Pool {
         }
     }
 
-    fn clear(&self) {
+    /// Connections that are wanted from now on are made anew.
+    pub(super) fn clear(&self) {
         self.idle
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

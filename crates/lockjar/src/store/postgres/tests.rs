@@ -73,8 +73,24 @@ async fn the_pooler_alone_passes_on_every_change() {
     let user = a_user(&store).await;
     let start = store.beat(None).await.unwrap();
     end_all(&store, user, at(1)).await;
-    let beat = store.beat(Some(start.cursor)).await.unwrap();
+    let mut beat = store.beat(Some(start.cursor)).await.unwrap();
     assert_eq!(beat.changes, Some(vec![Change::User(user)]));
+    // Each look may be answered by another backend than the one before.
+    for _ in 0..20 {
+        beat = store.beat(Some(beat.cursor)).await.unwrap();
+        assert_eq!(beat.changes, Some(Vec::new()), "nothing is told twice");
+    }
+}
+
+/// What listens behind a pooler makes the pooler's next borrower fail.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_listens_behind_a_pooler() {
+    let pooler = PgBouncer::start(server());
+    let (name, url) = fresh();
+    let direct = options(&url).unwrap();
+    let pooled = options(&pooler.url_of(&name)).unwrap();
+    assert!(!wake::is_pooled(&direct).await.unwrap());
+    assert!(wake::is_pooled(&pooled).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,6 +155,22 @@ async fn a_cursor_whose_rows_were_swept_is_told_of_the_gap() {
         beat = store.beat(Some(beat.cursor)).await.unwrap();
     }
     assert_eq!(beat.changes, Some(Vec::new()));
+}
+
+#[tokio::test]
+async fn a_sweep_that_left_old_changes_says_so() {
+    let (name, url) = fresh();
+    let store = open(&url).await;
+    server().query(
+        &name,
+        "INSERT INTO lockjar.changes (user_id, at) SELECT '\\x00', 0 FROM generate_series(1, 10001)",
+    );
+    let days = Duration::from_secs(10 * 24 * 3600);
+    let is_full = || async { store.sweep(at(1).after(days), days).await.unwrap().is_full };
+    assert!(is_full().await);
+    assert!(!is_full().await);
+    let left = server().query(&name, "SELECT count(*) FROM lockjar.changes");
+    assert_eq!(left, "0");
 }
 
 #[tokio::test]
@@ -349,6 +381,9 @@ fn an_address_that_cannot_be_used_is_refused_without_its_password() {
         "postgres://me:s3cret@localhost:port/x",
         "postgres://me:s3cret@localhost/x?options=-csynchronous_commit%3Doff",
         "postgres://me:s3cret@localhost/x?sslmode=maybe",
+        "postgres://me@localhost/x?pasword=s3cret",
+        "postgres://me@localhost/x?s3cret",
+        "postgres://me:half?s3cret=half@localhost/x",
     ] {
         let sentence = PostgresSettings::new(url).err().unwrap().to_string();
         assert!(!sentence.contains("s3cret"), "{sentence}");

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -82,11 +83,45 @@ async fn notify(pool: &Arc<Pool>) -> Result<()> {
 
 async fn listen(options: PgConnectOptions, woken: Arc<Notify>) {
     loop {
-        if let Err(error) = hear(&options, &woken).await {
-            tracing::debug!(%error, "nobody wakes this node; it looks by itself");
+        match is_pooled(&options).await {
+            Ok(true) => {
+                tracing::info!(
+                    "the database is behind a pooler, which wakes nobody: this node looks by itself. \
+                     Give the database's own address as the wake URL"
+                );
+                return;
+            }
+            Ok(false) => {
+                if let Err(error) = hear(&options, &woken).await {
+                    tracing::debug!(%error, "nobody wakes this node; it looks by itself");
+                }
+            }
+            Err(error) => tracing::debug!(%error, "nobody can wake this node"),
         }
         sleep(BACK_OFF).await;
     }
+}
+
+/// Whether one of the server's processes answers that was there before the connection was. To listen there would leave it
+/// listening, and whoever the pooler lends it to next would be sent notices in the middle of an answer.
+pub(super) async fn is_pooled(options: &PgConnectOptions) -> Result<bool> {
+    let begun = ask(options, "clock_timestamp()").await?;
+    let backend = "(SELECT backend_start FROM pg_stat_get_activity(pg_backend_pid()))";
+    Ok(ask(options, backend).await? < begun)
+}
+
+/// A moment, by a connection made for the question, in microseconds.
+async fn ask(options: &PgConnectOptions, moment: &'static str) -> Result<i64> {
+    let doing = "asking whether the database is behind a pooler";
+    let mut connection = PgConnection::connect_with(options).doing(doing).await?;
+    let sql = format!("SELECT (extract(epoch FROM {moment}) * 1000000)::bigint");
+    let row = sqlx::raw_sql(AssertSqlSafe(sql))
+        .fetch_one(&mut connection)
+        .doing(doing)
+        .await?;
+    let _ = timeout(PATIENCE, connection.close()).await;
+    row.try_get(0)
+        .map_err(|error| StoreError::new(doing, error))
 }
 
 /// Listens until the connection fails.

@@ -9,6 +9,7 @@
 //! refresh tokens always are.
 
 mod link;
+mod loss;
 mod record;
 mod sessions;
 
@@ -31,6 +32,7 @@ use crate::refresh::{Chain, Generation};
 use crate::session::NewSession;
 use crate::user::User;
 use link::Link;
+use loss::Watch;
 use record::Record;
 
 /// Where Redis is.
@@ -70,6 +72,7 @@ impl fmt::Debug for RedisSettings {
 pub struct RedisStore {
     sql: PostgresStore,
     link: Arc<Link>,
+    watch: Watch,
 }
 
 impl RedisStore {
@@ -80,7 +83,11 @@ impl RedisStore {
     /// forgets them when it stops (`appendonly` off).
     pub async fn open(settings: RedisSettings, sql: PostgresStore) -> Result<Self> {
         let link = Arc::new(link(settings).await?);
-        Ok(Self { sql, link })
+        Ok(Self {
+            watch: Watch::start(&link).await?,
+            sql,
+            link,
+        })
     }
 
     /// Whether [`open`](Self::open) would find a Redis that it can work with.
@@ -207,7 +214,13 @@ impl Keys for RedisStore {
 #[async_trait]
 impl Feed for RedisStore {
     async fn beat(&self, cursor: Option<Cursor>) -> Result<Beat> {
-        self.sql.beat(cursor).await
+        let (beat, is_lost) = tokio::join!(self.sql.beat(cursor), self.watch.has_lost(&self.link));
+        let beat = beat?;
+        Ok(Beat {
+            // What a cache knows of sessions may be of some that are no more, and that nobody could end by name.
+            changes: beat.changes.filter(|_| !is_lost),
+            ..beat
+        })
     }
 
     async fn woken(&self) {

@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
 use crate::session::Session;
 use crate::store::postgres::{Concerned, Kept};
-use crate::store::{By, LiveSession, NewSignIn, Outcome, Result, Sessions, Which};
+use crate::store::{By, LiveSession, NewSignIn, Outcome, Result, Sessions, Swept, Which};
 
 #[async_trait]
 impl Sessions for RedisStore {
@@ -114,7 +114,7 @@ impl Sessions for RedisStore {
         }
     }
 
-    async fn sweep(&self, now: Timestamp, idle: Duration) -> Result<u64> {
+    async fn sweep(&self, now: Timestamp, idle: Duration) -> Result<Swept> {
         self.sql.sweep(now, idle).await
     }
 }

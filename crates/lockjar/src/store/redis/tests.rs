@@ -134,6 +134,45 @@ async fn a_restart_of_redis_logs_nobody_out() {
     assert!(is_live(&store, session).await);
 }
 
+/// Nobody could end a session by its id that a node remembers and Redis has lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cache_forgets_everything_when_redis_may_have_lost_something() {
+    let (redis, database) = (Redis::start(), database());
+    let store = open(&redis, &database).await;
+    let next = async |cursor| store.beat(Some(cursor)).await.unwrap();
+    let mut cursor = store.beat(None).await.unwrap().cursor;
+    for loss in [
+        "emptied",
+        "restarted empty",
+        "restarted, perhaps without its last",
+    ] {
+        let before = next(cursor).await.changes;
+        assert_eq!(before, Some(Vec::new()), "before it is {loss}");
+        match loss {
+            "emptied" => restore(&redis, &[]).await,
+            "restarted empty" => redis.restart_empty(),
+            _ => {
+                redis.kill_9();
+                redis.restart();
+            }
+        }
+        let mut beat = next(cursor).await;
+        // It may not answer at the first glance.
+        while beat.changes.is_some() {
+            beat = next(beat.cursor).await;
+        }
+        cursor = beat.cursor;
+    }
+    redis.freeze();
+    let silent = next(cursor).await.changes;
+    assert_eq!(
+        silent,
+        Some(Vec::new()),
+        "who does not answer has lost nothing"
+    );
+    redis.thaw();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_snapshot_brings_no_ended_session_back_and_loses_none_that_was_kept() {
     let (redis, database) = (Redis::start(), database());

@@ -10,7 +10,7 @@ use super::{Doing, SqlStore, Tx, chores, hold_account, query, query_as};
 use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
 use crate::session::Session;
-use crate::store::{By, Change, LiveSession, NewSignIn, Outcome, Result, Sessions, Which};
+use crate::store::{By, Change, LiveSession, NewSignIn, Outcome, Result, Sessions, Swept, Which};
 use crate::token::HashedSecret;
 use async_trait::async_trait;
 
@@ -85,7 +85,7 @@ impl Sessions for SqlStore {
             .transpose()
     }
 
-    async fn sweep(&self, now: Timestamp, idle: Duration) -> Result<u64> {
+    async fn sweep(&self, now: Timestamp, idle: Duration) -> Result<Swept> {
         chores::sweep(self, now, idle).await
     }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::{Doing, SqliteStore, query};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::store::{KEEP_CHANGES, Result};
+use crate::store::{KEEP_CHANGES, Result, Swept};
 
 /// Sessions that one sweep deletes at the most, so that it never holds the writer for long.
-const SWEEP: i64 = 1_000;
+const SWEEP: u64 = 1_000;
 
 pub(super) async fn touch(store: &SqliteStore, seen: &[(SessionId, Timestamp)]) -> Result<()> {
     let mut tx = store.begin("noting when sessions were used").await?;
@@ -23,7 +23,7 @@ pub(super) async fn touch(store: &SqliteStore, seen: &[(SessionId, Timestamp)]) 
     tx.commit().doing("noting when sessions were used").await
 }
 
-pub(super) async fn sweep(store: &SqliteStore, now: Timestamp, idle: Duration) -> Result<u64> {
+pub(super) async fn sweep(store: &SqliteStore, now: Timestamp, idle: Duration) -> Result<Swept> {
     let mut tx = store.begin("sweeping expired sessions").await?;
     let swept = query(
         "DELETE FROM sessions WHERE id IN
@@ -31,7 +31,7 @@ pub(super) async fn sweep(store: &SqliteStore, now: Timestamp, idle: Duration) -
     )
     .bind(now.as_millis())
     .bind(now.before(idle).as_millis())
-    .bind(SWEEP)
+    .bind(SWEEP.cast_signed())
     .execute(&mut *tx)
     .doing("sweeping expired sessions")
     .await?;
@@ -45,5 +45,9 @@ pub(super) async fn sweep(store: &SqliteStore, now: Timestamp, idle: Duration) -
     .doing("sweeping the change feed")
     .await?;
     tx.commit().doing("sweeping expired sessions").await?;
-    Ok(swept.rows_affected())
+    let sessions = swept.rows_affected();
+    Ok(Swept {
+        sessions,
+        is_full: sessions >= SWEEP,
+    })
 }
