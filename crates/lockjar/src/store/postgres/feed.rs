@@ -30,6 +30,10 @@ use crate::store::{Beat, Change, Cursor, Feed, Result};
 /// allowed for.
 const MARGIN: Duration = Duration::from_secs(60);
 
+/// In the same message and so in the same transaction, after which they are as they were: behind a pooler they would be
+/// another's.
+const SETTINGS: &str = "SET LOCAL jit = off; SET LOCAL statement_timeout = 2000; ";
+
 #[derive(FromRow)]
 struct Row {
     /// Which of the server's processes answered.
@@ -63,6 +67,26 @@ impl Before {
         let another = rows.first().is_none_or(|row| row.backend != self.backend);
         another.then(|| self.at.before(MARGIN))
     }
+}
+
+/// One statement, so that horizon and rows are of one snapshot; with numbers written into it instead of bound to it, so that
+/// it is one message, also through a pooler.
+pub(super) fn statement(cursor: Option<Cursor>, since: Option<Timestamp>) -> String {
+    let from = match cursor {
+        Some(Cursor(xid)) => format!("c.xid >= '{xid}'::xid8"),
+        None => "c.xid >= pg_snapshot_xmin(pg_current_snapshot())".to_owned(),
+    };
+    let or_since = since.map_or_else(String::new, |since| {
+        format!(" OR c.at >= {}", since.as_millis())
+    });
+    format!(
+        "SELECT pg_backend_pid() || ' since ' || (SELECT backend_start FROM pg_stat_get_activity(pg_backend_pid())) AS backend,
+                pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon, s.swept::text::bigint AS swept,
+                s.id AS store, s.requires, s.filling, pg_is_in_recovery() AS replica,
+                (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now,
+                c.id, c.session_id, c.user_id, c.keys
+         FROM (SELECT * FROM lockjar.store LIMIT 1) s LEFT JOIN lockjar.changes c ON {from}{or_since} ORDER BY c.id"
+    )
 }
 
 /// What has been told by now and may be read again: by its time, for a while; by the cursor, for as long as a transaction
@@ -100,8 +124,6 @@ impl FeedReader {
         }
     }
 
-    /// One statement, so that horizon and rows are of one snapshot; with a number written into it instead of bound to it,
-    /// so that it is one message also through a pooler.
     async fn rows(&mut self, cursor: Option<Cursor>, since: Option<Timestamp>) -> Result<Vec<Row>> {
         // It is put back after an answer alone: one that was given up is closed.
         let mut connection = match self.connection.take() {
@@ -114,26 +136,12 @@ impl FeedReader {
                     .await?
             }
         };
-        let from = match cursor {
-            Some(Cursor(xid)) => format!("c.xid >= '{xid}'::xid8"),
-            None => "c.xid >= pg_snapshot_xmin(pg_current_snapshot())".to_owned(),
-        };
-        let or_since = since.map_or_else(String::new, |since| {
-            format!(" OR c.at >= {}", since.as_millis())
-        });
-        let sql = format!(
-            "SELECT pg_backend_pid() || ' since ' || a.backend_start AS backend,
-                    pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon, s.swept::text::bigint AS swept,
-                    s.id AS store, s.requires, s.filling, pg_is_in_recovery() AS replica,
-                    (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now,
-                    c.id, c.session_id, c.user_id, c.keys
-             FROM lockjar.store s CROSS JOIN pg_stat_get_activity(pg_backend_pid()) a
-                  LEFT JOIN lockjar.changes c ON {from}{or_since} ORDER BY c.id"
-        );
-        let rows = sqlx::raw_sql(AssertSqlSafe(sql))
-            .fetch_all(&mut connection)
-            .doing("reading the change feed")
-            .await?;
+        let rows = sqlx::raw_sql(AssertSqlSafe(
+            SETTINGS.to_owned() + &statement(cursor, since),
+        ))
+        .fetch_all(&mut connection)
+        .doing("reading the change feed")
+        .await?;
         self.connection = Some(connection);
         let rows: sqlx::Result<Vec<Row>> = rows.iter().map(Row::from_row).collect();
         rows.map_err(|error| StoreError::new("reading the change feed", error))

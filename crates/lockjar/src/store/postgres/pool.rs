@@ -17,8 +17,9 @@ use super::{Doing, PATIENCE};
 use crate::error::StoreError;
 use crate::store::Result;
 
-/// What every transaction begins with, in one message. The server ends by itself what a frozen node holds on to.
-const BEGIN: &str = "BEGIN; SET LOCAL search_path = lockjar; SET LOCAL statement_timeout = 2000; \
+/// What every transaction begins with, in one message. The server ends by itself what a frozen node holds on to, and compiles
+/// nothing: while a table has no statistics it may think that a look at a few rows is worth the tenth of a second.
+const BEGIN: &str = "BEGIN; SET LOCAL search_path = lockjar; SET LOCAL statement_timeout = 2000; SET LOCAL jit = off; \
                      SET LOCAL idle_in_transaction_session_timeout = 5000";
 /// A rollback that takes longer is left to the server.
 const ROLLBACK: Duration = Duration::from_secs(1);

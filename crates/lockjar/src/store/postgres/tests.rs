@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::password::PasswordHash;
 use crate::store::conformance::at;
 use crate::store::{
-    Beat, By, Change, Feed, Outcome, PasswordChange, Sessions, Users, Which, conformance,
+    Beat, By, Change, Cursor, Feed, Outcome, PasswordChange, Sessions, Users, Which, conformance,
 };
 
 /// One for all tests here, each of which has a database of its own.
@@ -80,6 +80,36 @@ async fn the_pooler_alone_passes_on_every_change() {
         beat = store.beat(Some(beat.cursor)).await.unwrap();
         assert_eq!(beat.changes, Some(Vec::new()), "nothing is told twice");
     }
+}
+
+/// A look that is thought to be dear is compiled first, which takes a hundred times as long, each time anew.
+#[tokio::test]
+async fn a_look_at_the_feed_is_cheap_to_the_planner_before_it_has_statistics() {
+    let (name, url) = fresh();
+    let store = open(&url).await;
+    let since = Some(at(1));
+    for (cursor, since) in [
+        (None, None),
+        (Some(Cursor(1)), None),
+        (Some(Cursor(1)), since),
+    ] {
+        let plan = server().query(
+            &name,
+            &format!("EXPLAIN {}", feed::statement(cursor, since)),
+        );
+        let cost = plan
+            .split("..")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next());
+        let cost: f64 = cost.and_then(|cost| cost.parse().ok()).unwrap();
+        assert!(cost < 1000.0, "{plan}");
+    }
+    let mut tx = store.read("asking for a setting").await.unwrap();
+    let (jit,): (String,) = query_as("SELECT current_setting('jit')")
+        .fetch_one(&mut *tx)
+        .await
+        .unwrap();
+    assert_eq!(jit, "off");
 }
 
 /// What listens behind a pooler makes the pooler's next borrower fail.
