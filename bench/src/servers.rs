@@ -103,7 +103,8 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// `lockjar serve` on the database file `lockjar.db` in `folder`, with every default.
+    /// `lockjar serve` on the database file `lockjar.db` in `folder`, with every default but the limit on sign-ups from one
+    /// address, since all accounts come from here.
     ///
     /// # Errors
     /// When no port is free.
@@ -113,6 +114,8 @@ impl Launch {
         let database = folder.join("lockjar.db");
         Ok(launch.with(&[
             "serve",
+            "--throttle-sign-ups",
+            "1000000",
             "--listen",
             &format!("127.0.0.1:{port}"),
             "--public-url",

@@ -16,7 +16,9 @@ export async function startLockjar(folder, certificate, ...more) {
   const port = await freePort();
   const url = urlOf(port, certificate);
   const tls = certificate ? ['--tls-cert', certificate.cert, '--tls-key', certificate.key] : [];
-  const settings = ['--listen', `127.0.0.1:${port}`, '--public-url', url];
+  // Every test signs somebody up from here.
+  const throttle = ['--throttle-sign-ups', '1000000', '--throttle-failures', '1000000'];
+  const settings = ['--listen', `127.0.0.1:${port}`, '--public-url', url, ...throttle];
   const database = ['--database', databaseIn(folder, 'lockjar.db')];
   const server = await start('lockjar', folder, ['serve', ...settings, ...database, ...tls, ...more]);
   return { url, port, stop: () => stop(server) };

@@ -132,6 +132,8 @@ impl World {
             200 | 201 if opens => Answer::Yes(reply.cookie.map(|cookie| self.remember(cookie))),
             200 => Answer::Yes(None),
             401 => Answer::Refused,
+            // Log-ins that a fault cut off are counted as failures, until the next one is told to wait.
+            429 => Answer::Overloaded,
             503 if reply.body.contains("\"overloaded\"") => Answer::Overloaded,
             503 => Answer::Unavailable,
             other => Answer::Other(other),

@@ -41,6 +41,8 @@ pub(super) fn lockjar(site: &Site) -> Commands {
     let port = site.address.port();
     let mut serve = Command::new(site.programs.join("lockjar"));
     serve.args(["serve", "--listen", &site.address.to_string()]);
+    // All accounts come from here.
+    serve.args(["--throttle-sign-ups", "1000000"]);
     serve.args(["--public-url", &format!("http://localhost:{port}")]);
     serve.args([
         "--database",

@@ -135,6 +135,11 @@ pub(crate) enum UserCommand {
         /// The username
         name: String,
     },
+    /// Forget failed log-ins, so that the next may come at once from anywhere
+    Unlock {
+        /// The username
+        name: String,
+    },
     /// Delete an account and its sessions
     Delete {
         /// The username

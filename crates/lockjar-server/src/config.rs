@@ -2,6 +2,7 @@
 
 mod address;
 mod spans;
+mod throttle;
 mod tokens;
 
 use std::path::{Path, PathBuf};
@@ -111,6 +112,8 @@ impl Config {
             .cookie(self.cookie())
             .limits(self.limits())
             .password_policy(self.password_policy())
+            .trust_proxies(self.trusted_proxies()?)
+            .per_address(self.per_address())
             .staleness(self.staleness());
         if let Some(service) = &self.settings.service {
             builder = builder.service_name(service);

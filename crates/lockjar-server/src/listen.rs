@@ -38,12 +38,12 @@ impl Listeners {
         self.0[0].local_addr()
     }
 
-    /// The next connection to any of the sockets.
-    pub(crate) async fn accept(&self) -> io::Result<TcpStream> {
+    /// The next connection to any of the sockets, and where it comes from.
+    pub(crate) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         std::future::poll_fn(|cx| {
             for listener in &self.0 {
                 if let Poll::Ready(accepted) = listener.poll_accept(cx) {
-                    return Poll::Ready(accepted.map(|(stream, _)| stream));
+                    return Poll::Ready(accepted);
                 }
             }
             Poll::Pending

@@ -3,14 +3,18 @@
 //! `axum::serve` has no time-out for request headers, so connections are served through hyper-util.
 
 use std::io;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use lockjar::jwt::MasterKey;
 use lockjar::store::Store;
@@ -118,10 +122,10 @@ async fn master_key(
 async fn tell(listeners: Listeners, router: Router) {
     let (slots, graceful) = (Arc::new(Semaphore::new(OPERATORS)), GracefulShutdown::new());
     loop {
-        if let Some((stream, slot)) = accept(&listeners, &slots).await {
+        if let Some((stream, peer, slot)) = accept(&listeners, &slots).await {
             let (router, watcher) = (router.clone(), graceful.watcher());
             tokio::spawn(async move {
-                converse(stream, router, watcher).await;
+                converse(stream, peer, router, watcher).await;
                 drop(slot);
             });
         }
@@ -165,8 +169,8 @@ impl Server {
                 () = stop.asked() => break,
                 accepted = accept(&listeners, &slots) => accepted,
             };
-            if let Some((stream, slot)) = accepted {
-                self.spawn(stream, slot);
+            if let Some((stream, peer, slot)) = accepted {
+                self.spawn(stream, peer, slot);
             }
         }
         drop(listeners);
@@ -186,16 +190,16 @@ impl Server {
     }
 
     /// The slot goes when the connection does.
-    fn spawn(&self, stream: TcpStream, slot: OwnedSemaphorePermit) {
+    fn spawn(&self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
         let (router, watcher) = (self.router.clone(), self.graceful.watcher());
         match self.tls.clone() {
             None => drop(tokio::spawn(async move {
-                converse(stream, router, watcher).await;
+                converse(stream, peer, router, watcher).await;
                 drop(slot);
             })),
             Some(tls) => drop(tokio::spawn(async move {
                 if let Ok(Ok(stream)) = timeout(HEADER_TIMEOUT, tls.accept(stream)).await {
-                    converse(stream, router, watcher).await;
+                    converse(stream, peer, router, watcher).await;
                 }
                 drop(slot);
             })),
@@ -206,14 +210,14 @@ impl Server {
 async fn accept(
     listeners: &Listeners,
     slots: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned().await.ok()?;
     match listeners.accept().await {
-        Ok(stream) => {
+        Ok((stream, peer)) => {
             // Answers are small: waiting to fill a packet would only delay them.
             let _ = stream.set_nodelay(true);
             limit_sending(&stream);
-            Some((stream, slot))
+            Some((stream, peer, slot))
         }
         // The client left while it waited in the queue.
         Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => None,
@@ -234,7 +238,7 @@ fn limit_sending(stream: &TcpStream) {
 #[cfg(not(target_os = "linux"))]
 fn limit_sending(_stream: &TcpStream) {}
 
-async fn converse<S>(stream: S, router: Router, watcher: hyper_util::server::graceful::Watcher)
+async fn converse<S>(stream: S, peer: SocketAddr, router: Router, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -244,7 +248,12 @@ where
         .max_buf_size(MAX_HEADERS)
         // Head and body are short: one copied buffer costs the kernel less than a list of two.
         .writev(false);
-    let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.call(request)
+    });
+    let connection = http.serve_connection(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "a connection ended early");
     }

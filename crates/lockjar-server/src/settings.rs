@@ -64,6 +64,13 @@ pub(crate) enum TokenSetting {
     Jwt,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ForwardedHeaderSetting {
+    XForwardedFor,
+    Forwarded,
+}
+
 /// `refuse`, or `serve-stale:DURATION`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -235,6 +242,21 @@ settings! {
     #[arg(long, global = true, env = "LOCKJAR_JWT_INTROSPECTION_SECRET_FILE", value_name = "FILE")]
     #[serde(rename = "jwt.introspection_secret_file")]
     jwt_introspection_secret_file: PathBuf,
+    /// Proxies that say where requests come from: addresses or networks like 10.0.0.0/8, separated by commas. Failed log-ins are
+    /// counted by address, so behind a proxy that is not named here all share one [default: none]
+    #[arg(long, global = true, env = "LOCKJAR_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',')]
+    trusted_proxies: Vec<String>,
+    /// The header that they write [default: x-forwarded-for]
+    #[arg(long, global = true, env = "LOCKJAR_FORWARDED_HEADER", value_name = "HEADER")]
+    forwarded_header: ForwardedHeaderSetting,
+    /// Failed log-ins an hour from one address [default: 100]
+    #[arg(long, global = true, env = "LOCKJAR_THROTTLE_FAILURES", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    #[serde(rename = "throttle.failures")]
+    throttle_failures: u32,
+    /// Sign-ups an hour from one address [default: 30]
+    #[arg(long, global = true, env = "LOCKJAR_THROTTLE_SIGN_UPS", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    #[serde(rename = "throttle.sign_ups")]
+    throttle_sign_ups: u32,
     /// Other origins whose pages may change state here, separated by commas [default: none]
     #[arg(long, global = true, env = "LOCKJAR_TRUSTED_ORIGINS", value_name = "URLS", value_delimiter = ',')]
     trusted_origins: Vec<String>,

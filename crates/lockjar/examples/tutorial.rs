@@ -16,6 +16,7 @@
 //! - a request from another site is refused, log-in included;
 //! - each error has a stable `code` beside its `detail`.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::routing::get;
@@ -64,7 +65,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .method_not_allowed_fallback(web::method_not_allowed)
         .fallback(web::not_found);
     println!("http://localhost:{port}");
-    axum::serve(listener, auth.mount(app)).await?;
+    let app = auth.mount(app);
+    axum::serve(
+        listener,
+        app.into_make_service_with_connect_info::<SocketAddr>(),
+    )
+    .await?;
     Ok(())
 }
 

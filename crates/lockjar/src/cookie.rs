@@ -26,7 +26,7 @@ use crate::origin::PublicUrl;
 use crate::token::PlainToken;
 
 /// Browsers cut every age down to this: 400 days.
-const MAX_AGE: Duration = Duration::from_secs(400 * 24 * 3600);
+pub(crate) const MAX_AGE: Duration = Duration::from_secs(400 * 24 * 3600);
 
 /// The `SameSite` attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

@@ -129,6 +129,12 @@ pub enum Error {
     /// There is no such thing, or it is somebody else's.
     #[error("Not Found")]
     NotFound,
+    /// Too many have failed, at the account or from the address; whether there is such an account is not known yet.
+    #[error("Too many attempts: try again in {}, or where you have logged in before", minutes(*retry_after))]
+    Throttled {
+        /// When the next attempt may come.
+        retry_after: Duration,
+    },
     /// As many passwords are being hashed as this machine can; try again after the time given.
     #[error("Too many log-ins at once; try again in a moment")]
     Overloaded {
@@ -138,6 +144,16 @@ pub enum Error {
     /// The store could not answer. Nobody was logged out, and it is not known whether anything was written.
     #[error("Temporarily unavailable")]
     Unavailable(#[source] StoreError),
+}
+
+/// For people, rounded up.
+fn minutes(duration: Duration) -> String {
+    let seconds = duration.as_millis().div_ceil(1000).max(1);
+    match seconds {
+        1 => "a second".to_owned(),
+        2..=90 => format!("{seconds} seconds"),
+        _ => format!("{} minutes", seconds.div_ceil(60)),
+    }
 }
 
 impl From<StoreError> for Error {

@@ -2,6 +2,8 @@
 //! session, protected routes know who is there, and logging out is final.
 //!
 //! ```no_run
+//! use std::net::SocketAddr;
+//!
 //! use axum::{Router, routing::get};
 //! use lockjar::{Auth, CurrentUser};
 //!
@@ -11,7 +13,7 @@
 //!     let auth = Auth::open("sqlite://app.db", "http://localhost:8000").await?;
 //!     let app = auth.mount(Router::new().route("/hello", get(hello)));
 //!     let listener = tokio::net::TcpListener::bind("127.0.0.1:8000").await?;
-//!     axum::serve(listener, app).await?;
+//!     axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
 //!     Ok(())
 //! }
 //!
@@ -36,11 +38,13 @@
 //!
 //! Without features the nouns, the verbs and the store traits are left, with neither axum nor sqlx in the tree.
 
+pub mod address;
 mod auth;
 pub mod clock;
 pub mod cookie;
 pub mod csrf;
 mod current;
+mod device;
 mod error;
 mod id;
 pub mod jwt;
@@ -50,6 +54,7 @@ pub mod password;
 pub mod refresh;
 pub mod session;
 pub mod store;
+pub mod throttle;
 mod token;
 mod user;
 #[cfg(feature = "web")]
@@ -60,6 +65,7 @@ pub use auth::{
     JwtSettings, KeyInfo, OnOutage, Operator, SignIn, SignUp, SignedIn, Strategy, Tokens,
 };
 pub use current::CurrentUser;
+pub use device::DeviceToken;
 pub use error::{ConfigError, Error, OpenError, Problem, StoreError};
 pub use id::{ParseIdError, SessionId, TokenId, UserId};
 pub use origin::PublicUrl;

@@ -5,6 +5,8 @@
 //! unguarded ADDRESS PUBLIC_URL DATABASE
 //! ```
 
+use std::net::SocketAddr;
+
 use lockjar::Auth;
 
 #[tokio::main]
@@ -19,6 +21,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .await?;
     let listener = tokio::net::TcpListener::bind(address).await?;
     println!("{public_url}");
-    axum::serve(listener, auth.router()).await?;
+    let app = auth.router();
+    axum::serve(
+        listener,
+        app.into_make_service_with_connect_info::<SocketAddr>(),
+    )
+    .await?;
     Ok(())
 }

@@ -18,7 +18,12 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         words: &["sqlx"],
-        homes: &["store/sql/", "store/sqlite/", "store/postgres/"],
+        homes: &[
+            "store/sql/",
+            "store/sqlite/",
+            "store/postgres/",
+            "store/travel.rs",
+        ],
         because: "SQL lives in the store alone",
     },
     Layer {

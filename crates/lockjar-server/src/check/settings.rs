@@ -64,6 +64,14 @@ fn address(config: &Config, public: &PublicUrl) -> Vec<Finding> {
             "Listen on 127.0.0.1, or serve https",
         ));
     }
+    if public.is_https() && plain && !config.trusts_proxies() {
+        findings.push(Finding::slight(
+            "L005",
+            "a proxy is in front, by the public URL, and its word is not taken for where requests come from: all failed log-ins \
+             are counted as one address's",
+            "Name the proxy's address in trusted_proxies",
+        ));
+    }
     if open && public.is_loopback() {
         findings.push(Finding::slight(
             "L004",

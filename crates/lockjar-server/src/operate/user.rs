@@ -43,6 +43,13 @@ async fn run(auth: &Auth, command: UserCommand) -> Result<()> {
             operator.enable(find(auth, &name).await?.id).await?;
             say(format_args!("enabled {name}"))?;
         }
+        UserCommand::Unlock { name } => {
+            let name = find(auth, &name).await?.username;
+            operator.unlock(&name).await?;
+            say(format_args!(
+                "unlocked {name}: earlier failures no longer count"
+            ))?;
+        }
         UserCommand::Delete { name } => {
             operator.delete(find(auth, &name).await?.id).await?;
             say(format_args!("deleted {name}"))?;

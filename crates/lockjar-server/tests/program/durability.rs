@@ -44,7 +44,7 @@ fn live(server: &Server, told: &Told, next: &AtomicU32, stop: &AtomicBool) {
 #[test]
 fn everything_acknowledged_holds_after_kill_9_under_load() {
     let place = Place::new();
-    let settings = ["--cookie-name", "session"];
+    let settings = ["--cookie-name", "session", "--throttle-sign-ups", "1000000"];
     let (told, next) = (Told::default(), AtomicU32::new(0));
     for round in 0..3 {
         let mut server = place.serve(&settings);

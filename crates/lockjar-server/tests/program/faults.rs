@@ -8,11 +8,11 @@ use super::support::{PASSWORD, Place, eventually};
 #[test]
 fn a_full_disk_refuses_changes_and_loses_nothing() {
     let place = Place::new();
-    // Files may not grow beyond 200 KiB, and the signal that would kill the process for trying is ignored.
-    let limited = "trap '' XFSZ; ulimit -f 200; exec \"$0\" \"$@\"";
+    // Files may not grow beyond 400 KiB, and the signal that would kill the process for trying is ignored.
+    let limited = "trap '' XFSZ; ulimit -f 400; exec \"$0\" \"$@\"";
     let server = place.start(
         place.wrapped(&["bash", "-c", limited]),
-        &["--cookie-name", "session"],
+        &["--cookie-name", "session", "--throttle-sign-ups", "1000000"],
     );
     let cookie = server.register("alice");
     let mut registered = vec!["alice".to_owned()];

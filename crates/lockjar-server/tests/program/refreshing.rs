@@ -18,7 +18,8 @@ struct Pair {
 }
 
 impl Pair {
-    fn of(cookies: Vec<String>) -> Self {
+    fn of(mut cookies: Vec<String>) -> Self {
+        cookies.retain(|cookie| !cookie.starts_with("lockjar_device"));
         let [access, refresh] = <[String; 2]>::try_from(cookies).unwrap();
         assert!(access.starts_with("access_token=") && refresh.starts_with("refresh_token="));
         Self { access, refresh }

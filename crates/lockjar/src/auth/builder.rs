@@ -3,20 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::guess::Throttle;
 use super::health::Counts;
 use super::jwt::{Jwt, JwtSettings};
 use super::keeper::{self, Noted, OnOutage, Trust};
 use super::keys;
 use super::reads::Reads;
 use super::{Auth, Inner, SessionCache};
-use crate::clock::{Clock, SharedClock, SystemClock};
+use crate::address::TrustedProxies;
+use crate::clock::{Clock, SharedClock, SystemClock, Timestamp};
 use crate::cookie::{CookiePolicy, CookieSettings};
 use crate::csrf::CsrfPolicy;
 use crate::error::{ConfigError, OpenError};
+use crate::jwt::KeyRing;
 use crate::origin::PublicUrl;
 use crate::password::{Argon2Params, HashPool, PasswordPolicy};
 use crate::session::SessionLimits;
 use crate::store::Store;
+use crate::throttle::PerAddress;
 
 /// Sessions in memory at the most; about 40 MiB when full.
 const CACHE_CAPACITY: usize = 131_072;
@@ -33,6 +37,9 @@ pub struct Builder {
     argon: Argon2Params,
     clock: Arc<dyn Clock>,
     service: String,
+    proxies: TrustedProxies,
+    per_address: PerAddress,
+    throttle_off: bool,
     trusted_origins: Vec<String>,
     strict_csrf: bool,
     csrf_off: bool,
@@ -54,6 +61,9 @@ impl Builder {
             argon: Argon2Params::default(),
             clock: Arc::new(SystemClock),
             service: "Lockjar".to_owned(),
+            proxies: TrustedProxies::default(),
+            per_address: PerAddress::default(),
+            throttle_off: false,
             trusted_origins: Vec::new(),
             strict_csrf: false,
             csrf_off: false,
@@ -96,6 +106,30 @@ impl Builder {
     pub fn service_name(self, name: impl Into<String>) -> Self {
         Self {
             service: name.into(),
+            ..self
+        }
+    }
+
+    /// The proxies that say where requests come from. Default: none; a request comes from where its connection does.
+    ///
+    /// The server has to pass that on: `axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())`.
+    pub fn trust_proxies(self, proxies: TrustedProxies) -> Self {
+        Self { proxies, ..self }
+    }
+
+    /// What one address may do in an hour. Default: [`PerAddress::default`]. How often a password may be guessed is not to be
+    /// set: 100 times in a row, 80 of them by strangers ([`throttle`](crate::throttle)).
+    pub fn per_address(self, per_address: PerAddress) -> Self {
+        Self {
+            per_address,
+            ..self
+        }
+    }
+
+    /// Counts no failures: passwords can be guessed as fast as they can be hashed. For measurements.
+    pub fn dangerously_without_throttle(self) -> Self {
+        Self {
+            throttle_off: true,
             ..self
         }
     }
@@ -205,18 +239,19 @@ impl Builder {
         for danger in self.dangers(&checked.public) {
             tracing::warn!(public_url = %checked.public, "{danger}");
         }
-        let jwt = match (self.jwt, checked.refresh_cookie) {
+        let jwt = match (&self.jwt, &checked.refresh_cookie) {
             (Some(settings), Some(cookie)) => {
-                let keys = match self.unreadable_keys {
-                    true => keys::load_as_they_are(&store, &settings).await?,
-                    false => keys::load(&store, &settings, clock.now()).await?,
-                };
+                let keys = self.keys(&store, settings, clock.now()).await?;
+                let (settings, cookie) = (settings.clone(), cookie.clone());
                 let (public, capacity) = (&checked.public, self.cache_capacity);
                 Some(Jwt::new(settings, cookie, public, keys, began, capacity))
             }
             _ => None,
         };
         let inner = Inner {
+            throttle: Throttle::of(&*store, self.per_address, self.throttle_off).await?,
+            proxies: self.proxies,
+            device_cookie: checked.device_cookie,
             jwt,
             confirmations: Noted::default(),
             trust: Trust::new(self.staleness, self.on_outage, began),
@@ -244,6 +279,18 @@ impl Builder {
         Ok(auth)
     }
 
+    async fn keys(
+        &self,
+        store: &Arc<dyn Store>,
+        settings: &JwtSettings,
+        now: Timestamp,
+    ) -> Result<KeyRing, OpenError> {
+        match self.unreadable_keys {
+            true => keys::load_as_they_are(store, settings).await,
+            false => keys::load(store, settings, now).await,
+        }
+    }
+
     /// Checks everything that can be checked without a store, as [`open`](Self::open) does first.
     ///
     /// # Errors
@@ -262,6 +309,7 @@ impl Builder {
                 "the staleness must be 10 milliseconds or more, or no session could be cached",
             ));
         }
+        let device_cookie = self.device_cookie(&public)?;
         let mut csrf = CsrfPolicy::new(&public);
         for origin in &self.trusted_origins {
             csrf = csrf.trust(&PublicUrl::parse_as("trusted origin", origin)?);
@@ -276,8 +324,25 @@ impl Builder {
             public,
             cookie,
             refresh_cookie,
+            device_cookie,
             csrf,
         })
+    }
+
+    /// Of this host alone, and kept whatever becomes of the session's.
+    fn device_cookie(&self, public: &PublicUrl) -> Result<CookiePolicy, ConfigError> {
+        let settings = CookieSettings {
+            name: None,
+            max_age: None,
+            domain: None,
+            path: None,
+            ..self.cookie.clone()
+        };
+        let name = match public.is_https() {
+            true => "device".to_owned(),
+            false => format!("lockjar_device_{}", public.port()),
+        };
+        CookiePolicy::named(public, &settings, &name)
     }
 
     /// The cookie of every request, and with the JWT strategy that of the refresh token.
@@ -312,6 +377,7 @@ impl Builder {
         [
             (stale, "on_outage is serve-stale: while the store cannot be asked, sessions that others have ended are accepted here"),
             (plain, "insecure_plain_http is on: everyone on the way can read the cookie and be its user"),
+            (self.throttle_off, "dangerously_without_throttle is on: passwords can be guessed without a limit"),
             (self.csrf_off, "dangerously_without_csrf_guard is on: every site can act in the name of its visitors"),
             (self.policy.accepts_anything(), "dangerously_accept_anything is on: any password is good enough"),
         ]
@@ -325,5 +391,6 @@ struct Checked {
     public: PublicUrl,
     cookie: CookiePolicy,
     refresh_cookie: Option<CookiePolicy>,
+    device_cookie: CookiePolicy,
     csrf: CsrfPolicy,
 }

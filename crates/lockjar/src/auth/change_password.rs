@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Auth, Client, SignedIn};
 use crate::current::CurrentUser;
 use crate::error::{Error, Problem};
-use crate::password::{Password, Verdict};
+use crate::password::{Password, Verdict, Who};
 use crate::store::{By, Change, Credentials, PasswordChange};
 
 impl Auth {
@@ -15,7 +15,8 @@ impl Auth {
     /// # Errors
     /// - [`Error::Invalid`]: the current password is wrong, or the new one breaks a rule.
     /// - [`Error::NotAuthenticated`]: the session ended, or the password was changed, meanwhile.
-    /// - [`Error::Overloaded`], [`Error::Unavailable`].
+    /// - [`Error::Throttled`], [`Error::Overloaded`], [`Error::Unavailable`]. Whoever has the session has as many guesses at
+    ///   the current password as at a log-in.
     pub async fn change_password(
         &self,
         user: &CurrentUser,
@@ -25,12 +26,13 @@ impl Auth {
     ) -> Result<SignedIn, Error> {
         let known = self.inner.store.by_id(user.id).await?;
         let known = known.ok_or(Error::NotAuthenticated)?;
-        self.prove(&known, current).await?;
+        self.prove(&known, current, client).await?;
         let names = vec![
             known.user.username.clone(),
             known.user.email.clone().unwrap_or_default(),
         ];
-        let hash = self.hash_new("new_password", new, names).await?;
+        let slot = self.inner.hashing.admit(Who::Known)?;
+        let hash = self.hash_new(slot, "new_password", new, names).await?;
         let remember = self.remembers(user).await?;
         let (signed_in, session) = self.new_session(Arc::new(known.user), remember, client)?;
         let change = PasswordChange {
@@ -46,20 +48,26 @@ impl Auth {
         Ok(signed_in)
     }
 
-    async fn prove(&self, known: &Credentials, password: Password) -> Result<(), Error> {
+    async fn prove(
+        &self,
+        known: &Credentials,
+        password: Password,
+        client: &Client,
+    ) -> Result<(), Error> {
+        let (guess, slot) = self.guess(&known.user.username, client).await?;
         let (argon, hash) = (self.inner.argon, known.hash.clone());
-        let slot = self.inner.hashing.admit()?;
-        match slot
+        let verdict = slot
             .run(move |memory| memory.verify(argon, &password, Some(&hash)))
-            .await?
-        {
-            Verdict::Wrong => Err(Error::Invalid(vec![Problem::new(
+            .await;
+        if let Ok(Verdict::Wrong) = verdict {
+            return Err(Error::Invalid(vec![Problem::new(
                 "current_password",
                 "password_wrong",
                 "That is not your current password.",
-            )])),
-            Verdict::Right | Verdict::RightButOld => Ok(()),
+            )]));
         }
+        self.take_back(&guess).await;
+        verdict.map(drop)
     }
 
     /// The new session lasts as the old one did.

@@ -7,6 +7,7 @@ mod builder;
 mod cache;
 mod change_password;
 mod downstream;
+mod guess;
 mod health;
 mod jwt;
 mod keeper;
@@ -31,15 +32,18 @@ pub use sign_in::{Client, SignIn, SignedIn, Tokens};
 pub use sign_up::SignUp;
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use http::{HeaderMap, HeaderValue};
 use tracing::Instrument;
 
+use crate::address::TrustedProxies;
 use crate::clock::{SharedClock, Timestamp};
-use crate::cookie::{CookiePolicy, Presented};
+use crate::cookie::{CookiePolicy, Lifetime, MAX_AGE, Presented};
 use crate::csrf::{CsrfPolicy, CsrfToken};
+use crate::device::DeviceToken;
 use crate::error::{Error, StoreError};
 use crate::origin::PublicUrl;
 use crate::password::{Argon2Params, HashPool, PasswordPolicy};
@@ -48,6 +52,7 @@ use crate::session::SessionLimits;
 use crate::store::{Change, Outcome, Store};
 use crate::token::{PlainToken, PresentedSession};
 use cache::SessionCache;
+use guess::Throttle;
 use health::Counts;
 use jwt::Jwt;
 use keeper::{Noted, Trust};
@@ -84,10 +89,13 @@ struct Inner {
     /// Bounded, so that a herd of unknown cookies cannot take the store over.
     reads: Reads,
     hashing: HashPool,
+    throttle: Throttle,
+    proxies: TrustedProxies,
     argon: Argon2Params,
     policy: PasswordPolicy,
     limits: SessionLimits,
     cookie: CookiePolicy,
+    device_cookie: CookiePolicy,
     /// None with the session strategy.
     jwt: Option<Jwt>,
     /// Generations of refresh tokens that have arrived, and when that was seen.
@@ -136,7 +144,7 @@ impl Auth {
     #[must_use]
     pub fn set_cookies(&self, signed_in: &SignedIn) -> Vec<HeaderValue> {
         let (cookie, lifetime) = (&self.inner.cookie, signed_in.lifetime);
-        match (&signed_in.tokens, &self.inner.jwt) {
+        let mut cookies = match (&signed_in.tokens, &self.inner.jwt) {
             (Tokens::Session(token), _) => vec![cookie.issue(token, lifetime)],
             (Tokens::Jwt { access, refresh }, Some(jwt)) => vec![
                 cookie.issue_text(access.reveal(), lifetime),
@@ -144,7 +152,13 @@ impl Auth {
             ],
             // Nobody hands us the tokens of another Auth.
             (Tokens::Jwt { .. }, None) => Vec::new(),
-        }
+        };
+        let device = signed_in.device.as_ref().map(DeviceToken::reveal);
+        cookies.extend(device.map(|token| {
+            let lifetime = Lifetime::Persistent(MAX_AGE);
+            self.inner.device_cookie.issue_text(&token, lifetime)
+        }));
+        cookies
     }
 
     /// The `Set-Cookie`s that take them away.
@@ -156,6 +170,28 @@ impl Auth {
             .flatten()
             .flat_map(CookiePolicy::clear)
             .collect()
+    }
+
+    /// How the device token's cookie is written and read. It lets the owner log in where strangers have guessed too often,
+    /// and stays when the session's is taken away.
+    #[must_use]
+    pub fn device_cookie(&self) -> &CookiePolicy {
+        &self.inner.device_cookie
+    }
+
+    /// The device that a request says it comes from.
+    #[must_use]
+    pub fn presented_device(&self, headers: &HeaderMap) -> Option<DeviceToken> {
+        match self.inner.device_cookie.read(headers) {
+            Presented::One(value) => DeviceToken::parse(value),
+            Presented::Nothing | Presented::Conflicting => None,
+        }
+    }
+
+    /// Where a request comes from whose connection comes from `peer`: from there, or from where trusted proxies say.
+    #[must_use]
+    pub fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        self.inner.proxies.client(peer, headers)
     }
 
     /// The session that a request says it has.

@@ -6,7 +6,7 @@ use super::{Auth, SignUp};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::id::{SessionId, UserId};
-use crate::password::Password;
+use crate::password::{Password, Who};
 use crate::session::Session;
 use crate::store::{By, Change, Outcome, PasswordChange, Store, Which};
 use crate::user::{User, Username};
@@ -36,7 +36,8 @@ impl<'a> Operator<'a> {
             email,
             ..SignUp::new(name, password)
         };
-        let user = self.auth.new_user(&request).await?;
+        let slot = self.auth.inner.hashing.admit(Who::Known)?;
+        let user = self.auth.new_user(slot, &request).await?;
         if self.auth.inner.store.create(&user, None).await? {
             Ok(user.id)
         } else {
@@ -88,6 +89,17 @@ impl<'a> Operator<'a> {
         .await
     }
 
+    /// Forgets how often somebody has failed to log in to an account, so that the next attempt may come at once, from any
+    /// device.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn unlock(&self, name: &str) -> Result<(), Error> {
+        let user = self.user(name).await?;
+        let name = Username::parse(name).map_err(|_| Error::NotFound)?;
+        self.auth.unlock(&name, user.id).await
+    }
+
     /// Deletes an account with its sessions.
     ///
     /// # Errors
@@ -107,7 +119,11 @@ impl<'a> Operator<'a> {
             user.username.clone(),
             user.email.clone().unwrap_or_default(),
         ];
-        let hash = self.auth.hash_new("password", password, names).await?;
+        let slot = self.auth.inner.hashing.admit(Who::Known)?;
+        let hash = self
+            .auth
+            .hash_new(slot, "password", password, names)
+            .await?;
         let now = self.auth.inner.clock.now();
         let change = PasswordChange {
             user: user.id,

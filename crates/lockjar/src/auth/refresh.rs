@@ -95,6 +95,7 @@ impl Auth {
             false => Lifetime::Browser,
         };
         Ok(SignedIn {
+            device: None,
             user: CurrentUser::new(Arc::new(live.user), live.session.id),
             tokens: Tokens::Jwt { access, refresh },
             lifetime,

@@ -1,18 +1,20 @@
-//! Log-in. The order matters: a place in the queue first, so that a full one says nothing about who exists; then the
-//! look-up; then a hash, whether or not there is a user; then the session, only while the epoch is the one that the
+//! Log-in. The order matters: the guess is counted and takes a place in the queue first, so that neither limit says anything
+//! about who exists; then the look-up; then a hash, whether or not there is a user; then the session, only while the epoch is the one that the
 //! password was checked at.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{AccessToken, Auth};
 use crate::cookie::Lifetime;
 use crate::current::CurrentUser;
+use crate::device::DeviceToken;
 use crate::error::Error;
 use crate::id::{SessionId, UserId};
-use crate::password::{Password, PasswordHash, Verdict};
+use crate::password::{Password, PasswordHash, Slot, Verdict, Who};
 use crate::refresh::{Chain, RefreshToken};
 use crate::session::{NewSession, Session, tidy_user_agent};
-use crate::store::{Change, Epoch, NewSignIn};
+use crate::store::{Change, Credentials, Epoch, NewSignIn};
 use crate::token::{PlainToken, PresentedSession};
 use crate::user::{User, Username};
 
@@ -41,6 +43,11 @@ pub struct Client {
     /// The session that it presented with the request. A log-in ends it: nothing that was known before the log-in is
     /// worth anything after it.
     pub presented: Option<PresentedSession>,
+    /// The device that it presented: on one that the account knows, others' failures are in nobody's way.
+    pub device: Option<DeviceToken>,
+    /// Where it asks from, by which failures are counted; all from nowhere are counted together. See
+    /// [`Auth::client_address`].
+    pub address: Option<IpAddr>,
 }
 
 /// A request to log in.
@@ -78,6 +85,8 @@ pub struct SignedIn {
     pub tokens: Tokens,
     /// How long the browser keeps it.
     pub lifetime: Lifetime,
+    /// The token by which the account knows the browser from now on; none if it did before.
+    pub device: Option<DeviceToken>,
 }
 
 /// What a browser shows that it is logged in.
@@ -100,10 +109,42 @@ impl Auth {
     /// # Errors
     /// - [`Error::InvalidCredentials`]: no such user, the wrong password, a disabled account, or one that was changed
     ///   while this log-in was under way. All take the same time.
-    /// - [`Error::Overloaded`]: too many at once; said before anything is looked up.
+    /// - [`Error::Throttled`], [`Error::Overloaded`]: too many have failed, or too many come at once; said before anything
+    ///   is looked up.
     /// - [`Error::Unavailable`]: the store could not answer.
     pub async fn sign_in(&self, request: SignIn) -> Result<SignedIn, Error> {
-        let slot = self.inner.hashing.admit()?;
+        let (guess, slot) = self.guess(&request.username, &request.client).await?;
+        let checked = self.check_password(slot, &request).await;
+        let (known, verdict) = match checked {
+            Ok(checked) => checked,
+            Err(error) => {
+                self.take_back(&guess).await;
+                return Err(error);
+            }
+        };
+        let Some(known) = known.filter(|_| verdict != Verdict::Wrong) else {
+            tracing::info!(event = "log_in_refused", "a log-in was refused");
+            return Err(Error::InvalidCredentials);
+        };
+        let (user, hash, epoch) = (Arc::new(known.user), known.hash, known.epoch);
+        let (mut signed_in, new) =
+            self.new_session(Arc::clone(&user), request.remember, &request.client)?;
+        self.open_session(new, epoch, request.client.presented)
+            .await?;
+        signed_in.device = self.welcome(&guess, user.id, epoch).await;
+        tracing::info!(event = "log_in", user = %user.id, session = %signed_in.user.session(), "a user logged in");
+        if verdict == Verdict::RightButOld {
+            self.rehash_later(user.id, hash, request.password);
+        }
+        Ok(signed_in)
+    }
+
+    /// Looks the name up and hashes the password, whether or not there is anybody of that name.
+    async fn check_password(
+        &self,
+        slot: Slot,
+        request: &SignIn,
+    ) -> Result<(Option<Credentials>, Verdict), Error> {
         let known = match Username::parse(&request.username) {
             Ok(name) => self.inner.store.by_name(name.key()).await?,
             // Nobody can have such a name; it costs what every unknown name costs.
@@ -114,20 +155,7 @@ impl Auth {
         let verdict = slot
             .run(move |memory| memory.verify(argon, &password, hash.as_ref()))
             .await?;
-        let Some(known) = known.filter(|_| verdict != Verdict::Wrong) else {
-            tracing::info!(event = "log_in_refused", "a log-in was refused");
-            return Err(Error::InvalidCredentials);
-        };
-        let (user, hash, epoch) = (Arc::new(known.user), known.hash, known.epoch);
-        let (signed_in, new) =
-            self.new_session(Arc::clone(&user), request.remember, &request.client)?;
-        self.open_session(new, epoch, request.client.presented)
-            .await?;
-        tracing::info!(event = "log_in", user = %user.id, session = %signed_in.user.session(), "a user logged in");
-        if verdict == Verdict::RightButOld {
-            self.rehash_later(user.id, hash, request.password);
-        }
-        Ok(signed_in)
+        Ok((known, verdict))
     }
 
     pub(super) async fn open_session(
@@ -177,6 +205,7 @@ impl Auth {
                 user,
                 tokens,
                 lifetime,
+                device: None,
             },
             new,
         ))
@@ -211,7 +240,7 @@ impl Auth {
         let auth = self.clone();
         tokio::spawn(async move {
             let argon = auth.inner.argon;
-            let slot = auth.inner.hashing.admit()?;
+            let slot = auth.inner.hashing.admit(Who::Stranger)?;
             if let Some(new) = slot
                 .run(move |memory| memory.hash(argon, &password))
                 .await?

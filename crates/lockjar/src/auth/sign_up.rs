@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Auth, Client, SignedIn};
 use crate::error::{Error, Problem, StoreError};
 use crate::id::UserId;
-use crate::password::{Password, PasswordHash};
+use crate::password::{Password, PasswordHash, Slot};
 use crate::store::NewUser;
 use crate::token::PresentedSession;
 use crate::user::{User, Username, check_email};
@@ -45,9 +45,17 @@ impl Auth {
     /// # Errors
     /// - [`Error::Invalid`]: the name, address or password breaks a rule; each problem names its field.
     /// - [`Error::UsernameTaken`]: said openly, since nobody can sign up without learning it.
-    /// - [`Error::Overloaded`], [`Error::Unavailable`]: nothing was written, or it is not known.
+    /// - [`Error::Throttled`], [`Error::Overloaded`]: too many from this address, or too many at once.
+    /// - [`Error::Unavailable`]: nothing was written, or it is not known.
     pub async fn sign_up(&self, request: SignUp) -> Result<SignedIn, Error> {
-        let user = self.new_user(&request).await?;
+        let (attempt, slot) = self.count_sign_up(&request.client).await?;
+        let user = match self.new_user(slot, &request).await {
+            Ok(user) => user,
+            Err(error) => {
+                self.take_back(&attempt).await;
+                return Err(error);
+            }
+        };
         let shown = User {
             id: user.id,
             username: user.name.as_str().to_owned(),
@@ -55,7 +63,7 @@ impl Auth {
             created_at: user.created_at,
             disabled_at: None,
         };
-        let (signed_in, session) =
+        let (mut signed_in, session) =
             self.new_session(Arc::new(shown), request.remember, &request.client)?;
         let auth = self.clone();
         let created =
@@ -70,6 +78,7 @@ impl Auth {
             self.retire(presented).await;
         }
         let (user, session) = (signed_in.user.id, signed_in.user.session());
+        signed_in.device = self.welcome_new(&request.client, user).await;
         tracing::info!(event = "sign_up", %user, %session, "a user signed up");
         Ok(signed_in)
     }
@@ -85,7 +94,7 @@ impl Auth {
     }
 
     /// Checks everything and hashes the password. Writes nothing.
-    pub(super) async fn new_user(&self, request: &SignUp) -> Result<NewUser, Error> {
+    pub(super) async fn new_user(&self, slot: Slot, request: &SignUp) -> Result<NewUser, Error> {
         let mut problems = Vec::new();
         let name = Username::parse(&request.username)
             .map_err(|problem| problems.push(problem))
@@ -103,7 +112,7 @@ impl Auth {
             email.unwrap_or_default().to_owned(),
         ];
         let hash = self
-            .hash_new("password", request.password.clone(), names)
+            .hash_new(slot, "password", request.password.clone(), names)
             .await;
         match (name, hash) {
             (Some(name), Ok(hash)) if problems.is_empty() => Ok(NewUser {
@@ -123,11 +132,11 @@ impl Auth {
     /// are reported on.
     pub(super) async fn hash_new(
         &self,
+        slot: Slot,
         field: &'static str,
         password: Password,
         mut names: Vec<String>,
     ) -> Result<PasswordHash, Error> {
-        let slot = self.inner.hashing.admit()?;
         let (policy, argon) = (self.inner.policy.clone(), self.inner.argon);
         names.push(self.inner.service.clone());
         let hashed = slot.run(move |memory| {

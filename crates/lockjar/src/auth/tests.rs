@@ -18,8 +18,9 @@ use crate::refresh::{Chain, Generation};
 use crate::session::{NewSession, Session};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{
-    Beat, By, Credentials, Cursor, Feed, Keys, LiveChain, LiveSession, NewSignIn, NewUser,
-    PasswordChange, Refreshes, Result as StoreResult, Sessions, StoredKey, Swept, Users, Which,
+    Attempt, Beat, By, Counted, Credentials, Cursor, Feed, Keys, LiveChain, LiveSession, NewSignIn,
+    NewUser, PasswordChange, Refreshes, Result as StoreResult, Sessions, StoredKey, Swept,
+    Throttles, Users, Welcome, Which,
 };
 use crate::token::PlainToken;
 use crate::user::User;
@@ -220,6 +221,31 @@ impl Feed for Held {
 }
 
 #[async_trait]
+impl Throttles for Held {
+    async fn throttle_key(&self) -> StoreResult<[u8; 32]> {
+        self.sqlite.throttle_key().await
+    }
+    async fn count(&self, attempt: &Attempt) -> StoreResult<Counted> {
+        self.fine()?;
+        self.sqlite.count(attempt).await
+    }
+    async fn take_back(&self, attempt: &Attempt, counted: Counted) -> StoreResult<()> {
+        self.sqlite.take_back(attempt, counted).await
+    }
+    async fn welcome(
+        &self,
+        attempt: &Attempt,
+        counted: Counted,
+        welcome: &Welcome,
+    ) -> StoreResult<()> {
+        self.sqlite.welcome(attempt, counted, welcome).await
+    }
+    async fn unlock(&self, key: [u8; 16], user: UserId) -> StoreResult<()> {
+        self.sqlite.unlock(key, user).await
+    }
+}
+
+#[async_trait]
 impl Store for Held {
     async fn close(&self) {
         self.sqlite.close().await;
@@ -346,6 +372,7 @@ async fn every_log_in_is_a_new_session_and_ends_the_one_presented() {
     let client = Client {
         presented: Some((&first.token()).into()),
         user_agent: None,
+        ..Client::default()
     };
     let request = SignIn {
         client,
@@ -363,6 +390,7 @@ async fn a_sign_up_ends_the_session_presented_too() {
     let client = Client {
         presented: Some((&alice.token()).into()),
         user_agent: None,
+        ..Client::default()
     };
     let request = SignUp {
         client,

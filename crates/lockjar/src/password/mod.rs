@@ -7,7 +7,7 @@ mod pool;
 pub use argon::Argon2Params;
 pub(crate) use argon::{Memory, Verdict};
 pub use policy::{PasswordPolicy, PasswordProblem};
-pub(crate) use pool::HashPool;
+pub(crate) use pool::{HashPool, Slot, Who};
 
 use std::fmt;
 

@@ -32,6 +32,17 @@ type Job = Box<dyn FnOnce(&mut Memory) + Send>;
 pub(crate) struct HashPool {
     jobs: Sender<Job>,
     slots: Arc<Semaphore>,
+    /// Half of them: the rest is for those who are known.
+    strangers: Arc<Semaphore>,
+}
+
+/// Who wants a password hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// Somebody on a device that the account knows, or who is logged in.
+    Known,
+    /// Anybody.
+    Stranger,
 }
 
 impl HashPool {
@@ -54,18 +65,35 @@ impl HashPool {
         Ok(Self {
             jobs,
             slots: Arc::new(Semaphore::new(slots)),
+            strangers: Arc::new(Semaphore::new(slots.div_ceil(2))),
         })
+    }
+
+    /// The answer that there is no place.
+    pub(crate) const fn overloaded() -> Error {
+        Error::Overloaded {
+            retry_after: RETRY_AFTER,
+        }
+    }
+
+    /// Whether there is any place at all.
+    pub(crate) fn has_room(&self) -> bool {
+        self.slots.available_permits() > 0
     }
 
     /// A place in the queue, or the answer that there is none. It comes before anything is looked up, so that a full
     /// queue says nothing about who exists.
-    pub(crate) fn admit(&self) -> Result<Slot, Error> {
-        let permit = Arc::clone(&self.slots).try_acquire_owned();
-        let permit = permit.map_err(|_| Error::Overloaded {
-            retry_after: RETRY_AFTER,
-        })?;
+    pub(crate) fn admit(&self, who: Who) -> Result<Slot, Error> {
+        let queues = match who {
+            Who::Known => vec![&self.slots],
+            Who::Stranger => vec![&self.strangers, &self.slots],
+        };
+        let places = queues
+            .into_iter()
+            .map(|queue| Arc::clone(queue).try_acquire_owned())
+            .collect::<Result<_, _>>();
         Ok(Slot {
-            permit,
+            places: places.map_err(|_| Self::overloaded())?,
             jobs: self.jobs.clone(),
         })
     }
@@ -73,7 +101,7 @@ impl HashPool {
 
 /// A place in the queue, given up when the job has run or the slot is dropped.
 pub(crate) struct Slot {
-    permit: OwnedSemaphorePermit,
+    places: Vec<OwnedSemaphorePermit>,
     jobs: Sender<Job>,
 }
 
@@ -84,12 +112,12 @@ impl Slot {
         work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, Error> {
         let (answer, result) = oneshot::channel();
-        let permit = self.permit;
+        let places = self.places;
         let job: Job = Box::new(move |memory| {
             if !answer.is_closed() {
                 let _ = answer.send(work(memory));
             }
-            drop(permit);
+            drop(places);
         });
         self.jobs.send(job).map_err(|_| gone())?;
         result.await.map_err(|_| gone())
@@ -145,36 +173,52 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_refuses_at_once_and_opens_again() {
         let pool = HashPool::with(1, 1).unwrap();
-        let slot = pool.admit().unwrap();
-        assert!(matches!(pool.admit(), Err(Error::Overloaded { .. })));
+        let slot = pool.admit(Who::Known).unwrap();
+        assert!(matches!(
+            pool.admit(Who::Known),
+            Err(Error::Overloaded { .. })
+        ));
         assert_eq!(slot.run(|_| 7).await.unwrap(), 7);
         // The permit goes just after the answer.
         while pool.slots.available_permits() == 0 {
             tokio::task::yield_now().await;
         }
-        assert!(pool.admit().is_ok());
+        assert!(pool.admit(Who::Known).is_ok());
+    }
+
+    #[tokio::test]
+    async fn strangers_leave_half_of_the_queue_to_those_who_are_known() {
+        let pool = HashPool::with(1, 4).unwrap();
+        let _strangers = [Who::Stranger; 2].map(|who| pool.admit(who).unwrap());
+        assert!(pool.admit(Who::Stranger).is_err());
+        let _known = [Who::Known; 2].map(|who| pool.admit(who).unwrap());
+        assert!(pool.admit(Who::Known).is_err() && !pool.has_room());
     }
 
     #[tokio::test]
     async fn a_panic_is_told_to_its_caller_and_the_thread_lives_on() {
         let pool = HashPool::with(1, 2).unwrap();
-        let lost = pool.admit().unwrap().run(|_| panic!("on purpose")).await;
+        let lost = pool
+            .admit(Who::Known)
+            .unwrap()
+            .run(|_| panic!("on purpose"))
+            .await;
         assert!(matches!(lost, Err::<(), _>(Error::Unavailable(_))));
-        assert_eq!(pool.admit().unwrap().run(|_| 1).await.unwrap(), 1);
+        assert_eq!(pool.admit(Who::Known).unwrap().run(|_| 1).await.unwrap(), 1);
     }
 
     #[tokio::test]
     async fn a_caller_who_has_gone_costs_no_hash() {
         let pool = HashPool::with(1, 3).unwrap();
         let (go, wait) = std::sync::mpsc::channel::<()>();
-        let busy = tokio::spawn(pool.admit().unwrap().run(move |_| wait.recv()));
+        let busy = tokio::spawn(pool.admit(Who::Known).unwrap().run(move |_| wait.recv()));
         tokio::task::yield_now().await;
         let (ran, seen) = std::sync::mpsc::channel();
-        let abandoned = pool.admit().unwrap().run(move |_| ran.send(()));
+        let abandoned = pool.admit(Who::Known).unwrap().run(move |_| ran.send(()));
         drop(tokio::time::timeout(Duration::from_millis(1), abandoned).await);
         go.send(()).unwrap();
         busy.await.unwrap().unwrap().unwrap();
-        pool.admit().unwrap().run(|_| ()).await.unwrap();
+        pool.admit(Who::Known).unwrap().run(|_| ()).await.unwrap();
         assert!(seen.try_recv().is_err());
     }
 
@@ -184,7 +228,11 @@ mod tests {
         let pool = HashPool::with(1, 1).unwrap();
         let nice = || rustix::process::getpriority_process(None).unwrap();
         assert_eq!(
-            pool.admit().unwrap().run(move |_| nice()).await.unwrap(),
+            pool.admit(Who::Known)
+                .unwrap()
+                .run(move |_| nice())
+                .await
+                .unwrap(),
             NICENESS
         );
         assert_eq!(nice(), 0);

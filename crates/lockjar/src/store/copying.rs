@@ -41,7 +41,7 @@ pub enum Step {
 
 /// What is in the target, by [`Table::ALL`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts([u64; 4]);
+pub struct Counts([u64; 5]);
 
 impl Counts {
     /// Signing keys among it.
@@ -53,10 +53,10 @@ impl Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [users, sessions, refreshes, keys] = self.0;
+        let [users, sessions, refreshes, keys, devices] = self.0;
         write!(
             f,
-            "{users} accounts, {sessions} sessions, {refreshes} refresh chains and {keys} signing keys"
+            "{users} accounts, {sessions} sessions, {refreshes} refresh chains, {keys} signing keys and {devices} known devices"
         )
     }
 }

@@ -27,13 +27,17 @@ pub mod redis;
 #[cfg(feature = "sqlite")]
 #[allow(clippy::duplicate_mod)]
 pub mod sqlite;
+mod throttles;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 #[cfg_attr(
     not(all(feature = "sqlite", feature = "postgres")),
     allow(dead_code, unreachable_pub)
 )]
-#[path = "sql/travel.rs"]
 mod travel;
+
+pub use throttles::{Attempt, Counted, Counter, ShownDevice, Throttles, Welcome};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use throttles::{NAMES, count_all};
 
 use async_trait::async_trait;
 
@@ -361,7 +365,7 @@ pub struct Restored {
 
 /// A whole store.
 #[async_trait]
-pub trait Store: Users + Sessions + Refreshes + Keys + Feed + 'static {
+pub trait Store: Users + Sessions + Refreshes + Keys + Throttles + Feed + 'static {
     /// Finishes what is under way and lets go of the database.
     async fn close(&self);
 }

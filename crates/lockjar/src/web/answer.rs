@@ -123,6 +123,7 @@ fn status_of(error: &Error) -> StatusCode {
         Error::UsernameTaken | Error::RefreshConflict => StatusCode::CONFLICT,
         Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::NotFound => StatusCode::NOT_FOUND,
+        Error::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::Overloaded { .. } | Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
@@ -136,6 +137,7 @@ fn code_of(error: &Error) -> &'static str {
         Error::RefreshConflict => "refresh_conflict",
         Error::Invalid(_) => "validation_error",
         Error::NotFound => "not_found",
+        Error::Throttled { .. } => "too_many_attempts",
         Error::Overloaded { .. } => "overloaded",
         Error::Unavailable(_) => "unavailable",
     }
@@ -167,11 +169,11 @@ fn add_headers(headers: &mut HeaderMap, error: &Error, auth: &Auth) {
             );
             clear_cookie(headers, auth);
         }
-        Error::Overloaded { retry_after } => {
-            headers.insert(
-                header::RETRY_AFTER,
-                HeaderValue::from(retry_after.as_secs().max(1)),
-            );
+        Error::Overloaded { retry_after } | Error::Throttled { retry_after } => {
+            // Rounded up: a second too early would be refused again.
+            let seconds = retry_after.as_millis().div_ceil(1000).max(1);
+            let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         Error::Unavailable(_) => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

@@ -1,8 +1,9 @@
 //! What a request says of itself beside its body.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::{ConnectInfo, FromRequestParts, Query};
 use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
@@ -41,14 +42,31 @@ impl<S: MountedState> FromRequestParts<S> for Client {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        let presented = state.mounted().auth.presented(&parts.headers);
+        let auth = state.mounted().auth;
+        let presented = auth.presented(&parts.headers);
         let user_agent = parts.headers.get(header::USER_AGENT);
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        if peer.is_none() {
+            say_that_addresses_are_missing();
+        }
         Ok(Self {
+            device: auth.presented_device(&parts.headers),
+            address: peer.map(|ConnectInfo(peer)| auth.client_address(peer.ip(), &parts.headers)),
             user_agent: user_agent
                 .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
             presented,
         })
     }
+}
+
+fn say_that_addresses_are_missing() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        tracing::warn!(
+            "the server does not say where requests come from, so the failed log-ins of all addresses are counted together: \
+             serve app.into_make_service_with_connect_info::<SocketAddr>()"
+        );
+    });
 }
 
 /// Browsers name `text/html` when they open a page or send a form; scripts and programs do not.

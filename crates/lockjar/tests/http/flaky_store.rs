@@ -11,8 +11,9 @@ use lockjar::refresh::{Chain, Generation};
 use lockjar::session::{NewSession, Session};
 use lockjar::store::sqlite::SqliteStore;
 use lockjar::store::{
-    Beat, By, Credentials, Cursor, Feed, Keys, LiveChain, LiveSession, NewSignIn, NewUser, Outcome,
-    PasswordChange, Refreshes, Result, Sessions, Store, StoredKey, Swept, Users, Which,
+    Attempt, Beat, By, Counted, Credentials, Cursor, Feed, Keys, LiveChain, LiveSession, NewSignIn,
+    NewUser, Outcome, PasswordChange, Refreshes, Result, Sessions, Store, StoredKey, Swept,
+    Throttles, Users, Welcome, Which,
 };
 use lockjar::{Builder, SessionId, StoreError, User, UserId};
 
@@ -176,6 +177,25 @@ impl Keys for FlakyStore {
 impl Feed for FlakyStore {
     async fn beat(&self, cursor: Option<Cursor>) -> Result<Beat> {
         self.up()?.beat(cursor).await
+    }
+}
+
+#[async_trait]
+impl Throttles for FlakyStore {
+    async fn throttle_key(&self) -> Result<[u8; 32]> {
+        self.up()?.throttle_key().await
+    }
+    async fn count(&self, attempt: &Attempt) -> Result<Counted> {
+        self.up()?.count(attempt).await
+    }
+    async fn take_back(&self, attempt: &Attempt, counted: Counted) -> Result<()> {
+        self.up()?.take_back(attempt, counted).await
+    }
+    async fn welcome(&self, attempt: &Attempt, counted: Counted, welcome: &Welcome) -> Result<()> {
+        self.up()?.welcome(attempt, counted, welcome).await
+    }
+    async fn unlock(&self, key: [u8; 16], user: UserId) -> Result<()> {
+        self.up()?.unlock(key, user).await
     }
 }
 

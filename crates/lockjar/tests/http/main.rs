@@ -24,6 +24,7 @@ mod register;
 mod secrets;
 mod sessions;
 mod support;
+mod throttle;
 mod tokens;
 mod unavailable;
 mod wire;

@@ -249,12 +249,22 @@ impl Answer {
             .map_or("", |value| value.to_str().unwrap())
     }
 
+    /// The cookies that were set, without the device's where that came beside a session's.
     pub(crate) fn set_cookies(&self) -> Vec<&str> {
-        self.headers
-            .get_all(header::SET_COOKIE)
-            .iter()
+        let cookies = self.headers.get_all(header::SET_COOKIE).iter();
+        let mut cookies: Vec<_> = cookies.map(|value| value.to_str().unwrap()).collect();
+        if cookies.len() > 1 {
+            cookies.retain(|cookie| !is_of_device(cookie));
+        }
+        cookies
+    }
+
+    /// The device's cookie, as it was set.
+    pub(crate) fn device(&self) -> Option<&str> {
+        let cookies = self.headers.get_all(header::SET_COOKIE).iter();
+        cookies
             .map(|value| value.to_str().unwrap())
-            .collect()
+            .find(|cookie| is_of_device(cookie))
     }
 
     /// The cookie that was set, as `name=value`.
@@ -284,6 +294,11 @@ impl Answer {
     pub(crate) fn is_private(&self) -> bool {
         self.header("cache-control") == "private, no-store"
     }
+}
+
+fn is_of_device(cookie: &str) -> bool {
+    let name = cookie.split('=').next().unwrap();
+    name.contains("device")
 }
 
 /// The public half of a cookie.

@@ -130,7 +130,12 @@ async fn a_store_that_was_closed_is_503() {
 /// With the real cost of a password hash, since it is what the queue is for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_of_log_ins_is_shed_and_the_logged_in_notice_nothing() {
-    let site = Site::with(URL, |builder| builder.argon2(Argon2Params::default())).await;
+    let site = Site::with(URL, |builder| {
+        builder
+            .argon2(Argon2Params::default())
+            .dangerously_without_throttle()
+    })
+    .await;
     let cookie = site.register("alice").await;
     assert!(site.is_in(&cookie).await);
     let body = encoded(&[("username", "nobody"), ("password", PASSWORD)]);
@@ -174,7 +179,12 @@ async fn a_storm_of_log_ins_is_shed_and_the_logged_in_notice_nothing() {
 /// What a page says then stands beside its form, with the name that was typed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_queue_is_told_on_the_page_too() {
-    let site = Site::with(URL, |builder| builder.argon2(Argon2Params::default())).await;
+    let site = Site::with(URL, |builder| {
+        builder
+            .argon2(Argon2Params::default())
+            .dangerously_without_throttle()
+    })
+    .await;
     site.register("alice").await;
     let body = encoded(&LOG_IN);
     let headers = [("content-type", FORM), ("accept", "text/html")];

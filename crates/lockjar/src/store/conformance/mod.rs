@@ -11,6 +11,7 @@
 
 mod accounts;
 mod sessions;
+mod throttles;
 mod tokens;
 
 use std::future::Future;
@@ -66,6 +67,15 @@ pub(super) async fn check_where(expired: Expired, make: Make<'_>) {
     accounts::a_deleted_account_leaves_nothing(&*make().await).await;
     sessions::every_end_is_in_the_feed(&*make().await).await;
     sessions::a_sweep_takes_what_has_expired(expired, &*make().await).await;
+    throttles::parallel_guesses_do_not_slip_through(make().await).await;
+    throttles::what_is_refused_is_counted_nowhere(&*make().await).await;
+    throttles::what_is_taken_back_is_free_again(&*make().await).await;
+    throttles::nobody_is_locked_out_of_a_device_that_is_known(&*make().await).await;
+    throttles::a_strangers_success_frees_no_other_strangers(&*make().await).await;
+    throttles::the_last_two_devices_are_known(&*make().await).await;
+    throttles::a_planted_token_is_worth_nothing_after_the_log_in(&*make().await).await;
+    throttles::a_new_password_knows_no_device(&*make().await).await;
+    throttles::the_key_of_the_throttles_is_the_stores_own(&*make().await, &*make().await).await;
     tokens::a_chain_begins_with_every_new_session(&*make().await).await;
     tokens::a_chain_moves_on_by_one_and_keeps_what_it_was_told(&*make().await).await;
     tokens::a_chain_moves_alone(&*make().await).await;

@@ -12,9 +12,11 @@ use crate::session::{NewSession, Session};
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{
-    By, Feed, NewSignIn, NewUser, Sessions as _, Store as _, StoredKey, Users as _, Which,
+    Attempt, By, Counted, Feed, NewSignIn, NewUser, Sessions as _, ShownDevice, Store as _,
+    StoredKey, Throttles as _, Users as _, Welcome, Which,
 };
 use crate::store::{Keys as _, Refreshes as _};
+use crate::throttle::PER_DEVICE;
 use crate::token::HashedSecret;
 use crate::user::Username;
 
@@ -76,6 +78,35 @@ async fn log_in(store: &SqliteStore, user: UserId) -> SessionId {
     log_in.new.session.id
 }
 
+fn on_device(token: HashedSecret, name: &str) -> Attempt {
+    let name = name.to_owned();
+    Attempt {
+        counters: Vec::new(),
+        device: Some(ShownDevice { token, name }),
+        at: Timestamp::from_millis(1),
+    }
+}
+
+/// Logs in on a device, which shows a token or none.
+async fn know_device(
+    store: &SqliteStore,
+    user: UserId,
+    shown: Option<HashedSecret>,
+) -> HashedSecret {
+    let fresh = HashedSecret::from_bytes(crate::id::random());
+    let welcome = Welcome {
+        user,
+        epoch: 0,
+        fresh,
+    };
+    let attempt = on_device(shown.unwrap_or(fresh), "whoever");
+    store
+        .welcome(&attempt, Counted::Stranger, &welcome)
+        .await
+        .unwrap();
+    fresh
+}
+
 async fn end(store: &SqliteStore, user: UserId, which: Which) {
     let ended = store.end(user, which, By::Operator, Timestamp::default());
     ended.await.unwrap();
@@ -128,7 +159,12 @@ async fn whatever_is_written_between_the_steps_arrives() {
     let (copy, store) = (&mut moving.copy, &moving.store);
     assert!(copy.begin().await.unwrap());
     let (carol, carols) = sign_up(store, "carol").await;
+    let device = know_device(store, moving.bob.0, None).await;
     copy.copy(&mut |_| {}).await.unwrap();
+    // A device that gets another token, since somebody else logged in on it, and fails.
+    let shared = know_device(store, carol, Some(device)).await;
+    let guess = on_device(shared, "bob");
+    assert_eq!(store.count(&guess).await.unwrap(), Counted::Device);
     // A name that somebody had whose row has arrived, an ended session, a new one, a password, a key.
     let (alice, alices) = moving.alice;
     store.delete(alice, Timestamp::default()).await.unwrap();
@@ -155,9 +191,17 @@ async fn whatever_is_written_between_the_steps_arrives() {
     };
     assert_eq!(
         counts.to_string(),
-        "3 accounts, 3 sessions, 0 refresh chains and 1 signing keys"
+        "3 accounts, 3 sessions, 0 refresh chains, 1 signing keys and 2 known devices"
     );
     let target = PostgresStore::open(moving.settings).await.unwrap();
+    for _ in 1..PER_DEVICE {
+        assert_eq!(target.count(&guess).await.unwrap(), Counted::Device);
+    }
+    assert_eq!(target.count(&guess).await.unwrap(), Counted::Stranger);
+    assert_eq!(
+        target.count(&on_device(device, "bob")).await.unwrap(),
+        Counted::Stranger
+    );
     for (session, lives) in [
         (alices, false),
         (moving.bob.1, false),

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Doing, PostgresStore, query, query_as};
+use super::{Doing, PostgresStore, Tx, query, query_as};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::store::{KEEP_CHANGES, Result, Swept};
+use crate::store::{KEEP_CHANGES, NAMES, Result, Swept};
 
 /// Rows that one sweep deletes at the most.
 const SWEEP: u64 = 1_000;
@@ -72,12 +72,48 @@ pub(super) async fn sweep(store: &PostgresStore, now: Timestamp, idle: Duration)
     .fetch_one(&mut *tx)
     .doing("sweeping the change feed")
     .await?;
+    let more = sweep_throttles(&mut tx, now, NAMES).await?;
     tx.commit().doing("sweeping expired sessions").await?;
     let sessions = swept.rows_affected();
     Ok(Swept {
         sessions,
-        is_full: sessions >= SWEEP
+        is_full: more
+            || sessions >= SWEEP
             || tombstones.rows_affected() >= MANY
             || changes >= MANY.cast_signed(),
     })
+}
+
+/// Deletes what counts nothing any longer and, where more names were typed than are kept, those with the fewest failures: nobody
+/// makes guesses at one account forgotten by typing others. Answers whether it deleted as many as it may.
+pub(super) async fn sweep_throttles(tx: &mut Tx, now: Timestamp, names: u64) -> Result<bool> {
+    const DOING: &str = "sweeping throttles";
+    let rates = query(
+        "DELETE FROM throttles WHERE key IN
+             (SELECT key FROM throttles WHERE NOT of_account AND at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+    )
+    .bind(now.as_millis())
+    .bind(MANY.cast_signed())
+    .execute(&mut **tx)
+    .doing(DOING)
+    .await?;
+    let (kept,): (i64,) = query_as(
+        "SELECT count(*) FROM (SELECT 1 FROM throttles WHERE of_account LIMIT $1) AS names",
+    )
+    .bind((names + MANY).cast_signed())
+    .fetch_one(&mut **tx)
+    .doing(DOING)
+    .await?;
+    let excess = kept.unsigned_abs().saturating_sub(names);
+    if excess > 0 {
+        query(
+            "DELETE FROM throttles WHERE key IN
+                 (SELECT key FROM throttles WHERE of_account ORDER BY failures, at LIMIT $1 FOR UPDATE SKIP LOCKED)",
+        )
+        .bind(excess.cast_signed())
+        .execute(&mut **tx)
+        .doing(DOING)
+        .await?;
+    }
+    Ok(rates.rows_affected() >= MANY || excess >= MANY)
 }

@@ -25,6 +25,8 @@ mod restoring;
 mod rows;
 #[path = "../sql/sessions.rs"]
 mod sessions;
+#[path = "../sql/throttles.rs"]
+mod throttles;
 #[path = "../sql/users.rs"]
 mod users;
 mod wake;

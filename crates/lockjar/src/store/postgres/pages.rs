@@ -8,7 +8,8 @@ use super::pool::Tx;
 use super::{Doing, query, query_as};
 use crate::store::Result;
 use crate::store::travel::{
-    Rows, Table, TravellingKey, TravellingRefresh, TravellingSession, TravellingUser,
+    Rows, Table, TravellingDevice, TravellingKey, TravellingRefresh, TravellingSession,
+    TravellingUser,
 };
 
 const DOING: &str = "writing to the target";
@@ -18,13 +19,13 @@ const PAGE: i64 = 1_000;
 /// Gives the tables the names under which nobody serves from them, once all who are using them are done.
 pub(super) const HIDE: &str = "ALTER TABLE users RENAME TO filling_users;
     ALTER TABLE sessions RENAME TO filling_sessions; ALTER TABLE refreshes RENAME TO filling_refreshes;
-    ALTER TABLE keys RENAME TO filling_keys; LOCK TABLE elsewhere";
+    ALTER TABLE keys RENAME TO filling_keys; ALTER TABLE devices RENAME TO filling_devices; LOCK TABLE elsewhere";
 /// Gives them back their own.
 pub(super) const SHOW: &str = "ALTER TABLE filling_users RENAME TO users;
     ALTER TABLE filling_sessions RENAME TO sessions; ALTER TABLE filling_refreshes RENAME TO refreshes;
-    ALTER TABLE filling_keys RENAME TO keys";
+    ALTER TABLE filling_keys RENAME TO keys; ALTER TABLE filling_devices RENAME TO devices";
 pub(super) const WIPE: &str =
-    "TRUNCATE filling_users, filling_sessions, filling_refreshes, filling_keys";
+    "TRUNCATE filling_users, filling_sessions, filling_refreshes, filling_keys, filling_devices";
 
 /// Whether nobody has anything in here.
 pub(super) async fn is_empty(tx: &mut Tx) -> Result<bool> {
@@ -57,6 +58,7 @@ pub(super) async fn put(tx: &mut Tx, rows: &Rows) -> Result<()> {
         Rows::Sessions(rows) => put_sessions(tx, rows).await,
         Rows::Refreshes(rows) => put_refreshes(tx, rows).await,
         Rows::Keys(rows) => put_keys(tx, rows).await,
+        Rows::Devices(rows) => put_devices(tx, rows).await,
     }
 }
 
@@ -66,6 +68,7 @@ pub(super) async fn delete(tx: &mut Tx, table: Table, ids: &[Vec<u8>]) -> Result
         Table::Users => "DELETE FROM filling_users WHERE id = ANY ($1)",
         Table::Sessions => "DELETE FROM filling_sessions WHERE id = ANY ($1)",
         Table::Refreshes => "DELETE FROM filling_refreshes WHERE session_id = ANY ($1)",
+        Table::Devices => "DELETE FROM filling_devices WHERE id = ANY ($1)",
         // They are always written all at once.
         Table::Keys => return Ok(()),
     };
@@ -79,6 +82,7 @@ pub(super) async fn page(tx: &mut Tx, table: Table, after: &[u8]) -> Result<Rows
         Table::Sessions => Rows::Sessions(fetch(tx, table, after).await?),
         Table::Refreshes => Rows::Refreshes(fetch(tx, table, after).await?),
         Table::Keys => Rows::Keys(fetch(tx, table, after).await?),
+        Table::Devices => Rows::Devices(fetch(tx, table, after).await?),
     })
 }
 
@@ -199,5 +203,31 @@ async fn put_keys(tx: &mut Tx, rows: &[TravellingKey]) -> Result<()> {
     .bind(each(rows, |row| row.created_at))
     .bind(each(rows, |row| row.signs_from))
     .bind(each(rows, |row| row.revoked_at));
+    write(tx, written).await
+}
+
+async fn put_devices(tx: &mut Tx, rows: &[TravellingDevice]) -> Result<()> {
+    // The browser that had the token before is another row by now.
+    let replaced = query(
+        "DELETE FROM filling_devices AS old USING unnest($1::bytea[], $2::bytea[], $3::bytea[]) AS new (id, token, user_id)
+         WHERE old.token = new.token AND old.user_id = new.user_id AND old.id <> new.id",
+    )
+    .bind(each(rows, |row| row.id.clone()))
+    .bind(each(rows, |row| row.token.clone()))
+    .bind(each(rows, |row| row.user_id.clone()));
+    write(tx, replaced).await?;
+    let written = query(
+        "INSERT INTO filling_devices (id, token, user_id, failures, seen_at)
+         SELECT new.* FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[])
+                  AS new (id, token, user_id, failures, seen_at)
+             JOIN filling_users ON filling_users.id = new.user_id
+         ON CONFLICT (id) DO UPDATE SET
+             token = excluded.token, user_id = excluded.user_id, failures = excluded.failures, seen_at = excluded.seen_at",
+    )
+    .bind(each(rows, |row| row.id.clone()))
+    .bind(each(rows, |row| row.token.clone()))
+    .bind(each(rows, |row| row.user_id.clone()))
+    .bind(each(rows, |row| row.failures))
+    .bind(each(rows, |row| row.seen_at));
     write(tx, written).await
 }

@@ -419,3 +419,45 @@ fn an_address_that_cannot_be_used_is_refused_without_its_password() {
         assert!(!sentence.contains("s3cret"), "{sentence}");
     }
 }
+
+/// Guesses at one account are not forgotten by typing other names.
+#[tokio::test]
+async fn where_too_many_names_were_typed_those_with_the_fewest_failures_go() {
+    let store = open(&fresh().1).await;
+    let mut tx = store.begin("filling the throttles").await.unwrap();
+    for (number, (failures, of_account)) in [
+        (7, true),
+        (1, true),
+        (2, true),
+        (1, true),
+        (0, false),
+        (0, false),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let key = [u8::try_from(number).unwrap(); 16];
+        query("INSERT INTO throttles (key, of_account, failures, at) VALUES ($1, $2, $3, $4)")
+            .bind(key.to_vec())
+            .bind(*of_account)
+            .bind(i64::from(*failures))
+            .bind(i64::try_from(number).unwrap())
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+    }
+    let more = chores::sweep_throttles(&mut tx, Timestamp::from_millis(4), 2)
+        .await
+        .unwrap();
+    assert!(!more);
+    let left: Vec<(Vec<u8>,)> = query_as("SELECT key FROM throttles ORDER BY key")
+        .fetch_all(&mut *tx)
+        .await
+        .unwrap();
+    let left: Vec<u8> = left.iter().map(|(key,)| key[0]).collect();
+    assert_eq!(
+        left,
+        [0, 2, 5],
+        "seven and two failures, and a rate that is not full again"
+    );
+}

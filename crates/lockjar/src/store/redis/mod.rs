@@ -21,8 +21,8 @@ use redis::{Client, IntoConnectionInfo};
 
 use super::postgres::PostgresStore;
 use super::{
-    Beat, Credentials, Cursor, Feed, Keys, LiveChain, NewUser, Outcome, PasswordChange, Refreshes,
-    Result, Store, StoredKey, Users,
+    Attempt, Beat, Counted, Credentials, Cursor, Feed, Keys, LiveChain, NewUser, Outcome,
+    PasswordChange, Refreshes, Result, Store, StoredKey, Throttles, Users, Welcome,
 };
 use crate::clock::Timestamp;
 use crate::error::ConfigError;
@@ -208,6 +208,30 @@ impl Keys for RedisStore {
         now: Timestamp,
     ) -> Result<bool> {
         self.sql.set_keys(before, ring, now).await
+    }
+}
+
+/// Redis holds only what may be lost, and an attacker gains what is lost of these.
+#[async_trait]
+impl Throttles for RedisStore {
+    async fn throttle_key(&self) -> Result<[u8; 32]> {
+        self.sql.throttle_key().await
+    }
+
+    async fn count(&self, attempt: &Attempt) -> Result<Counted> {
+        self.sql.count(attempt).await
+    }
+
+    async fn take_back(&self, attempt: &Attempt, counted: Counted) -> Result<()> {
+        self.sql.take_back(attempt, counted).await
+    }
+
+    async fn welcome(&self, attempt: &Attempt, counted: Counted, welcome: &Welcome) -> Result<()> {
+        self.sql.welcome(attempt, counted, welcome).await
+    }
+
+    async fn unlock(&self, key: [u8; 16], user: UserId) -> Result<()> {
+        self.sql.unlock(key, user).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! Accounts in SQL.
 
 use super::rows::{CredentialsRow, UserRow, announce, has_authority, insert_session, session_ids};
+use super::throttles::forget_devices;
 use super::{Doing, SqlStore, Tx, hold_account, query, query_as};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
@@ -162,6 +163,7 @@ pub(super) async fn set_password_in(tx: &mut Tx, change: &PasswordChange) -> Res
         .execute(&mut **tx)
         .doing("changing a password")
         .await?;
+    forget_devices(tx, change.user).await?;
     let ended = end_all(tx, change.user, change.now).await?;
     if let Some(session) = &change.session {
         insert_session(tx, session, epoch).await?;

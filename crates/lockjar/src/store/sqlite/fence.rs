@@ -57,7 +57,14 @@ fn moved(to: &str) -> StoreError {
 }
 
 /// All that a server reads or writes, the change feed with it: who cannot read that believes no cache.
-const TABLES: [&str; 5] = ["users", "sessions", "refreshes", "keys", "changes"];
+const TABLES: [&str; 6] = [
+    "users",
+    "sessions",
+    "refreshes",
+    "keys",
+    "devices",
+    "changes",
+];
 
 /// What gives them their other names.
 pub(super) fn raise() -> String {

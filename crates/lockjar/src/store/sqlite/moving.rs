@@ -325,6 +325,7 @@ async fn rows(
         Table::Sessions => Rows::Sessions(fetch(connection, sql, after).await?),
         Table::Refreshes => Rows::Refreshes(fetch(connection, sql, after).await?),
         Table::Keys => Rows::Keys(fetch(connection, sql, after).await?),
+        Table::Devices => Rows::Devices(fetch(connection, sql, after).await?),
     })
 }
 

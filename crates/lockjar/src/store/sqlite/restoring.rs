@@ -73,6 +73,8 @@ impl SqliteStore {
 /// A gap in the feed, wherever a node that runs has read up to.
 const ANOTHER_STORE: &str = "
     UPDATE store SET id = randomblob(16), copying_to = NULL;
+    DELETE FROM devices;
+    DELETE FROM throttles;
     DELETE FROM copy_log;
     DELETE FROM changes;
     INSERT INTO sqlite_sequence (name, seq) SELECT 'changes', 0

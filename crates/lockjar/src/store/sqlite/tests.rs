@@ -226,3 +226,48 @@ async fn a_backup_does_not_wait_for_the_writer_nor_the_writer_for_it() {
     let copy = SqliteStore::open(&url(&target)).await.unwrap();
     assert!(copy.by_name("alice").await.unwrap().is_some());
 }
+
+/// Guesses at one account are not forgotten by typing other names.
+#[tokio::test]
+async fn where_too_many_names_were_typed_those_with_the_fewest_failures_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&url(&folder.path().join("a.db")))
+        .await
+        .unwrap();
+    let mut tx = store.begin("filling the throttles").await.unwrap();
+    for (number, (failures, of_account)) in [
+        (7, true),
+        (1, true),
+        (2, true),
+        (1, true),
+        (0, false),
+        (0, false),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let key = [u8::try_from(number).unwrap(); 16];
+        query("INSERT INTO throttles (key, of_account, failures, at) VALUES ($1, $2, $3, $4)")
+            .bind(key.to_vec())
+            .bind(*of_account)
+            .bind(i64::from(*failures))
+            .bind(i64::try_from(number).unwrap())
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+    }
+    let more = chores::sweep_throttles(&mut tx, Timestamp::from_millis(4), 2)
+        .await
+        .unwrap();
+    assert!(!more);
+    let left: Vec<(Vec<u8>,)> = query_as("SELECT key FROM throttles ORDER BY key")
+        .fetch_all(&mut *tx)
+        .await
+        .unwrap();
+    let left: Vec<u8> = left.iter().map(|(key,)| key[0]).collect();
+    assert_eq!(
+        left,
+        [0, 2, 5],
+        "seven and two failures, and a rate that is not full again"
+    );
+}

@@ -42,6 +42,7 @@ pub(super) async fn page(State(site): State<Mounted>, query: PageQuery) -> Respo
         (status = 408, description = "The body did not come in time", body = RefusedBody),
         (status = 413, description = "The body is over 64 KiB", body = RefusedBody),
         (status = 422, description = "A field is missing or malformed", body = InvalidBody),
+        (status = 429, description = "Too many have failed, at the account or from this address; see Retry-After", body = RefusedBody),
         (status = 503, description = "Too many log-ins at once, or the store cannot answer; see Retry-After", body = RefusedBody),
     ),
 )]

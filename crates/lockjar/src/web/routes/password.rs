@@ -33,6 +33,7 @@ use crate::web::openapi::{Done, InvalidBody, RefusedBody};
         (status = 409, description = "With JWTs: another tab has just refreshed; ask again", body = RefusedBody),
         (status = 413, description = "The body is over 64 KiB", body = RefusedBody),
         (status = 422, description = "The current password is wrong or the new one breaks a rule", body = InvalidBody),
+        (status = 429, description = "Too many have failed; see Retry-After", body = RefusedBody),
         (status = 503, description = "Too many at once, or the store cannot answer; see Retry-After", body = RefusedBody),
     ),
 )]

@@ -40,6 +40,7 @@ pub(super) async fn page(State(site): State<Mounted>, query: PageQuery) -> Respo
         (status = 408, description = "The body did not come in time", body = RefusedBody),
         (status = 413, description = "The body is over 64 KiB", body = RefusedBody),
         (status = 422, description = "A field is missing or breaks a rule", body = InvalidBody),
+        (status = 429, description = "Too many have signed up from this address; see Retry-After", body = RefusedBody),
         (status = 503, description = "Too many at once, or the store cannot answer; see Retry-After", body = RefusedBody),
     ),
 )]

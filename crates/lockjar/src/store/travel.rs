@@ -14,11 +14,19 @@ pub enum Table {
     Refreshes,
     /// Signing keys.
     Keys,
+    /// Devices that accounts know.
+    Devices,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Users, Self::Sessions, Self::Refreshes, Self::Keys];
+    pub const ALL: [Self; 5] = [
+        Self::Users,
+        Self::Sessions,
+        Self::Refreshes,
+        Self::Keys,
+        Self::Devices,
+    ];
 
     /// Its name in both databases.
     #[must_use]
@@ -28,6 +36,7 @@ impl Table {
             Self::Sessions => "sessions",
             Self::Refreshes => "refreshes",
             Self::Keys => "keys",
+            Self::Devices => "devices",
         }
     }
 
@@ -38,13 +47,14 @@ impl Table {
             Self::Sessions => 2,
             Self::Refreshes => 3,
             Self::Keys => 4,
+            Self::Devices => 5,
         }
     }
 
     /// The column that says which row is which.
     pub(crate) const fn key(self) -> &'static str {
         match self {
-            Self::Users | Self::Sessions => "id",
+            Self::Users | Self::Sessions | Self::Devices => "id",
             Self::Refreshes => "session_id",
             Self::Keys => "kid",
         }
@@ -62,6 +72,7 @@ impl Table {
                 "session_id, generation, current, previous, salt, issued_at, confirmed_at"
             }
             Self::Keys => "kid, algorithm, sealed, created_at, signs_from, revoked_at",
+            Self::Devices => "id, token, user_id, failures, seen_at",
         }
     }
 }
@@ -112,6 +123,15 @@ pub(crate) struct TravellingKey {
     pub(crate) revoked_at: Option<i64>,
 }
 
+#[derive(Clone, FromRow)]
+pub(crate) struct TravellingDevice {
+    pub(crate) id: Vec<u8>,
+    pub(crate) token: Vec<u8>,
+    pub(crate) user_id: Vec<u8>,
+    pub(crate) failures: i64,
+    pub(crate) seen_at: i64,
+}
+
 /// Rows of one table, by their keys.
 #[derive(Clone)]
 pub(crate) enum Rows {
@@ -119,6 +139,7 @@ pub(crate) enum Rows {
     Sessions(Vec<TravellingSession>),
     Refreshes(Vec<TravellingRefresh>),
     Keys(Vec<TravellingKey>),
+    Devices(Vec<TravellingDevice>),
 }
 
 impl Rows {
@@ -128,6 +149,7 @@ impl Rows {
             Self::Sessions(rows) => rows.len(),
             Self::Refreshes(rows) => rows.len(),
             Self::Keys(rows) => rows.len(),
+            Self::Devices(rows) => rows.len(),
         }
     }
 
@@ -141,6 +163,7 @@ impl Rows {
                 .iter()
                 .map(|row| row.kid.clone().into_bytes())
                 .collect(),
+            Self::Devices(rows) => rows.iter().map(|row| row.id.clone()).collect(),
         }
     }
 
@@ -151,6 +174,7 @@ impl Rows {
             Self::Sessions(rows) => rows.last().map(|row| row.id.clone()),
             Self::Refreshes(rows) => rows.last().map(|row| row.session_id.clone()),
             Self::Keys(rows) => rows.last().map(|row| row.kid.clone().into_bytes()),
+            Self::Devices(rows) => rows.last().map(|row| row.id.clone()),
         }
     }
 }
@@ -180,6 +204,7 @@ impl Tally {
             Rows::Sessions(rows) => rows.iter().for_each(|row| self.session(row)),
             Rows::Refreshes(rows) => rows.iter().for_each(|row| self.refresh(row)),
             Rows::Keys(rows) => rows.iter().for_each(|row| self.key(row)),
+            Rows::Devices(rows) => rows.iter().for_each(|row| self.device(row)),
         }
         self.rows += rows.len() as u64;
     }
@@ -224,6 +249,14 @@ impl Tally {
         self.number(row.created_at);
         self.number(row.signs_from);
         self.optional_number(row.revoked_at);
+    }
+
+    fn device(&mut self, row: &TravellingDevice) {
+        self.bytes(&row.id);
+        self.bytes(&row.token);
+        self.bytes(&row.user_id);
+        self.number(row.failures);
+        self.number(row.seen_at);
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
