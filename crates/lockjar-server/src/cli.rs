@@ -135,6 +135,14 @@ pub(crate) enum UserCommand {
         /// The username
         name: String,
     },
+    /// Make a link that sets a new password, once: for whoever has forgotten theirs. Print it, and give it to nobody else
+    Recover {
+        /// The username
+        name: String,
+        /// How long it is good, at most a day
+        #[arg(long, default_value = "1h", value_name = "DURATION")]
+        lasts: crate::settings::HumanDuration,
+    },
     /// Forget failed log-ins, so that the next may come at once from anywhere
     Unlock {
         /// The username

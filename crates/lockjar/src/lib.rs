@@ -44,11 +44,11 @@ pub mod clock;
 pub mod cookie;
 pub mod csrf;
 mod current;
-mod device;
 mod error;
 mod id;
 pub mod jwt;
 mod mac;
+mod opaque;
 mod origin;
 pub mod password;
 pub mod refresh;
@@ -65,9 +65,9 @@ pub use auth::{
     JwtSettings, KeyInfo, OnOutage, Operator, SignIn, SignUp, SignedIn, Strategy, Tokens,
 };
 pub use current::CurrentUser;
-pub use device::DeviceToken;
 pub use error::{ConfigError, Error, OpenError, Problem, StoreError};
 pub use id::{ParseIdError, SessionId, TokenId, UserId};
+pub use opaque::{DeviceToken, RecoveryToken};
 pub use origin::PublicUrl;
 pub use token::{HashedSecret, PlainToken, PresentedSession};
 pub use user::{EMAIL_MAX, USERNAME_MAX, User, Username, check_email};

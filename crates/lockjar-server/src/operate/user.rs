@@ -1,6 +1,7 @@
 //! `lockjar user …`
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use lockjar::Auth;
 
@@ -43,6 +44,7 @@ async fn run(auth: &Auth, command: UserCommand) -> Result<()> {
             operator.enable(find(auth, &name).await?.id).await?;
             say(format_args!("enabled {name}"))?;
         }
+        UserCommand::Recover { name, lasts } => recover(auth, &name, lasts.0).await?,
         UserCommand::Unlock { name } => {
             let name = find(auth, &name).await?.username;
             operator.unlock(&name).await?;
@@ -67,6 +69,13 @@ async fn run(auth: &Auth, command: UserCommand) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// For whom the operator knows to be the owner.
+async fn recover(auth: &Auth, name: &str, lasts: Duration) -> Result<()> {
+    let name = find(auth, name).await?.username;
+    let token = auth.operator().recovery(&name, lasts).await?;
+    Ok(say(auth.recovery_url(&token))?)
 }
 
 async fn list(auth: &Auth) -> Result<()> {

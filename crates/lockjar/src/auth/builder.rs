@@ -163,7 +163,7 @@ impl Builder {
         }
     }
 
-    /// Leaves the pages out, for an app that has its own: `GET /login`, `/register` and `/account`, and the two files below
+    /// Leaves the pages out, for an app that has its own: `GET /login`, `/register`, `/recover` and `/account`, and the two files below
     /// `/assets/`, are then free. The routes answer with JSON whoever asks, so the app's forms call them by script, or
     /// handlers of its own that call the verbs.
     pub fn without_pages(self) -> Self {

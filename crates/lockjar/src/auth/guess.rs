@@ -7,10 +7,10 @@ use hmac::Mac;
 
 use super::{Auth, Client};
 use crate::address::Network;
-use crate::device::DeviceToken;
 use crate::error::{Error, StoreError};
 use crate::id::UserId;
 use crate::mac::hmac_sha256;
+use crate::opaque::DeviceToken;
 use crate::password::{HashPool, Slot, Who};
 use crate::store::{Attempt, Counted, Counter, Epoch, ShownDevice, Store, Welcome};
 use crate::throttle::{PerAddress, Rule};

@@ -95,7 +95,7 @@ impl Auth {
         // Whoever is told that the authority had ended finds it ended here too.
         let asking = match by {
             By::Session(session) => Some(Change::Session(session)),
-            By::Operator => None,
+            By::OneTime(_) | By::Operator => None,
         };
         let (store, now) = (self.inner.store.clone(), self.inner.clock.now());
         let change = async move { store.end(user, which, by, now).await };

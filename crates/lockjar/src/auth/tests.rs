@@ -18,10 +18,11 @@ use crate::refresh::{Chain, Generation};
 use crate::session::{NewSession, Session};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{
-    Attempt, Beat, By, Counted, Credentials, Cursor, Feed, Keys, LiveChain, LiveSession, NewSignIn,
-    NewUser, PasswordChange, Refreshes, Result as StoreResult, Sessions, StoredKey, Swept,
-    Throttles, Users, Welcome, Which,
+    Attempt, Beat, By, Counted, Credentials, Cursor, Feed, Keys, LiveChain, LiveSession,
+    NewOneTime, NewSignIn, NewUser, OneTimeTokens, PasswordChange, Refreshes,
+    Result as StoreResult, Sessions, StoredKey, Swept, Throttles, Users, Welcome, Which,
 };
+use crate::token::HashedSecret;
 use crate::token::PlainToken;
 use crate::user::User;
 
@@ -242,6 +243,20 @@ impl Throttles for Held {
     }
     async fn unlock(&self, key: [u8; 16], user: UserId) -> StoreResult<()> {
         self.sqlite.unlock(key, user).await
+    }
+}
+
+#[async_trait]
+impl OneTimeTokens for Held {
+    async fn put_one_time(&self, new: &NewOneTime) -> StoreResult<bool> {
+        self.sqlite.put_one_time(new).await
+    }
+    async fn one_time(
+        &self,
+        token: &HashedSecret,
+        now: Timestamp,
+    ) -> StoreResult<Option<Credentials>> {
+        self.sqlite.one_time(token, now).await
     }
 }
 

@@ -18,6 +18,7 @@
 pub mod conformance;
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 pub mod copying;
+mod one_time;
 // What both say in SQL is one text in `sql/`, compiled with each.
 #[cfg(feature = "postgres")]
 #[allow(clippy::duplicate_mod)]
@@ -35,6 +36,7 @@ mod throttles;
 )]
 mod travel;
 
+pub use one_time::{NewOneTime, OneTimeTokens};
 pub use throttles::{Attempt, Counted, Counter, ShownDevice, Throttles, Welcome};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use throttles::{NAMES, count_all};
@@ -104,6 +106,8 @@ pub struct LiveSession {
 pub enum By {
     /// The user's, through this session, which must be live in the transaction that writes.
     Session(SessionId),
+    /// That of whoever has the one-time token with this SHA-256, which the transaction uses up. It sets a password and no more.
+    OneTime([u8; 32]),
     /// The operator's.
     Operator,
 }
@@ -365,7 +369,9 @@ pub struct Restored {
 
 /// A whole store.
 #[async_trait]
-pub trait Store: Users + Sessions + Refreshes + Keys + Throttles + Feed + 'static {
+pub trait Store:
+    Users + Sessions + Refreshes + Keys + OneTimeTokens + Throttles + Feed + 'static
+{
     /// Finishes what is under way and lets go of the database.
     async fn close(&self);
 }

@@ -5,7 +5,9 @@ use async_trait::async_trait;
 use super::{Epoch, Result};
 use crate::clock::Timestamp;
 use crate::id::UserId;
-use crate::throttle::{Count, Rule};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use crate::throttle::Count;
+use crate::throttle::Rule;
 use crate::token::HashedSecret;
 
 /// Names that failures are kept of. Each takes about a hundred bytes.

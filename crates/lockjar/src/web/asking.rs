@@ -118,6 +118,8 @@ impl<S: MountedState> FromRequestParts<S> for LoggedIn {
 pub(super) struct PageQuery {
     /// Where to go after a log-in; not checked yet.
     pub(super) next: String,
+    /// What a recovery link shows; not checked yet.
+    pub(super) token: String,
     /// What has just happened.
     pub(super) notice: Option<Notice>,
 }
@@ -137,6 +139,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
         };
         Ok(Self {
             next: value("next").unwrap_or_default().to_owned(),
+            token: value("token").unwrap_or_default().to_owned(),
             notice: value("notice").and_then(Notice::from_query),
         })
     }

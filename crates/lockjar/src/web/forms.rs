@@ -87,6 +87,27 @@ impl RegisterForm {
     }
 }
 
+/// A new password by a recovery link.
+#[derive(ToSchema)]
+#[schema(as = Recover)]
+pub(super) struct RecoverForm {
+    /// What the link shows behind `token=`.
+    pub(super) token: String,
+    /// 15 characters or more, unless the operator set another minimum.
+    #[schema(value_type = String, format = Password, max_length = 1024)]
+    pub(super) new_password: Password,
+}
+
+impl RecoverForm {
+    pub(super) fn read(mut fields: Fields) -> Result<Self, Refusal> {
+        let form = Self {
+            token: fields.required_secret("token"),
+            new_password: fields.password("new_password"),
+        };
+        fields.finish().map(|()| form)
+    }
+}
+
 /// For whom a token is to be made.
 #[derive(ToSchema)]
 #[schema(as = Audience)]

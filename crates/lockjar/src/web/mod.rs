@@ -49,7 +49,7 @@ impl Auth {
     ///
     /// Routes that are added to what is returned are outside the guard. The router belongs at the root of its origin,
     /// since redirects and the cookie's path are absolute. It takes these paths:
-    /// `/login`, `/register`, `/password`, `/logout`, `/logout/all`, `/logout/others`, `/me`, `/sessions`,
+    /// `/login`, `/register`, `/password`, `/recover`, `/logout`, `/logout/all`, `/logout/others`, `/me`, `/sessions`,
     /// `/sessions/{id}`, `/sessions/{id}/revoke`, and with its pages `/account`, `/assets/lockjar.css` and
     /// `/assets/lockjar.svg`; with [`Builder::jwt`](crate::Builder::jwt) those that it names too. A log-out leads to `/`,
     /// which is the app's.

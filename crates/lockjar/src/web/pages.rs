@@ -35,16 +35,19 @@ pub(crate) enum Notice {
     OthersRevoked,
     /// The user has just signed up.
     Welcome,
+    /// A new password was set by a recovery link.
+    Recovered,
 }
 
 impl Notice {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::LoggedOut,
         Self::LoggedOutEverywhere,
         Self::PasswordChanged,
         Self::SessionRevoked,
         Self::OthersRevoked,
         Self::Welcome,
+        Self::Recovered,
     ];
 
     /// The notice that the query's `notice` parameter names, if it names one.
@@ -61,6 +64,7 @@ impl Notice {
             Self::SessionRevoked => "session-revoked",
             Self::OthersRevoked => "others-revoked",
             Self::Welcome => "welcome",
+            Self::Recovered => "recovered",
         }
     }
 
@@ -77,6 +81,7 @@ impl Notice {
             }
             Self::OthersRevoked => "Every other session has been logged out.",
             Self::Welcome => "Your account is ready, and you are logged in.",
+            Self::Recovered => "Your new password is set. Log in with it.",
         }
     }
 }
@@ -251,6 +256,36 @@ impl Register<'_> {
             } else {
                 "password"
             }),
+        }
+    }
+}
+
+/// `GET /recover`, and what a refused `POST /recover` answers while the link is good.
+#[derive(Debug, Template)]
+#[template(path = "recover.html")]
+pub(crate) struct Recover<'a> {
+    /// The frame.
+    pub(crate) chrome: Chrome<'a>,
+    /// Whose password it sets.
+    pub(crate) username: &'a str,
+    /// What the link shows.
+    pub(crate) token: &'a str,
+    /// What is wrong with `new_password`.
+    pub(crate) errors: Vec<FieldError>,
+    /// What is wrong with nothing in particular.
+    pub(crate) error: Option<String>,
+    /// The fewest characters a password may have.
+    pub(crate) min_length: usize,
+}
+
+impl Recover<'_> {
+    fn form(&self) -> Form<'_> {
+        Form {
+            fields: &["new_password"],
+            hinted: &["new_password"],
+            errors: &self.errors,
+            error: self.error.as_deref(),
+            focus: Some("new_password"),
         }
     }
 }

@@ -7,6 +7,7 @@ mod log_out;
 mod metrics;
 mod password;
 mod protected;
+mod recover;
 mod register;
 mod sessions;
 mod tokens;
@@ -43,7 +44,8 @@ fn account_api(strategy: Strategy) -> OpenApiRouter<Mounted> {
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::revoke))
         .routes(routes!(sessions::revoke_by_form))
-        .routes(routes!(password::change_password));
+        .routes(routes!(password::change_password))
+        .routes(routes!(recover::recover));
     match strategy {
         Strategy::Session => account,
         Strategy::Jwt => account.merge(token_api()),
@@ -64,6 +66,7 @@ fn account_pages() -> Router<Mounted> {
     Router::new()
         .route("/login", get(log_in::page))
         .route("/register", get(register::page))
+        .route("/recover", get(recover::page))
         .route("/account", get(account::page))
         .route("/assets/lockjar.css", get(assets::css))
         .route("/assets/lockjar.svg", get(assets::icon))

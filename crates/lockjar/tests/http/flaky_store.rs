@@ -11,9 +11,9 @@ use lockjar::refresh::{Chain, Generation};
 use lockjar::session::{NewSession, Session};
 use lockjar::store::sqlite::SqliteStore;
 use lockjar::store::{
-    Attempt, Beat, By, Counted, Credentials, Cursor, Feed, Keys, LiveChain, LiveSession, NewSignIn,
-    NewUser, Outcome, PasswordChange, Refreshes, Result, Sessions, Store, StoredKey, Swept,
-    Throttles, Users, Welcome, Which,
+    Attempt, Beat, By, Counted, Credentials, Cursor, Feed, Keys, LiveChain, LiveSession,
+    NewOneTime, NewSignIn, NewUser, OneTimeTokens, Outcome, PasswordChange, Refreshes, Result,
+    Sessions, Store, StoredKey, Swept, Throttles, Users, Welcome, Which,
 };
 use lockjar::{Builder, SessionId, StoreError, User, UserId};
 
@@ -196,6 +196,20 @@ impl Throttles for FlakyStore {
     }
     async fn unlock(&self, key: [u8; 16], user: UserId) -> Result<()> {
         self.up()?.unlock(key, user).await
+    }
+}
+
+#[async_trait]
+impl OneTimeTokens for FlakyStore {
+    async fn put_one_time(&self, new: &NewOneTime) -> Result<bool> {
+        self.up()?.put_one_time(new).await
+    }
+    async fn one_time(
+        &self,
+        token: &lockjar::HashedSecret,
+        now: Timestamp,
+    ) -> Result<Option<Credentials>> {
+        self.up()?.one_time(token, now).await
     }
 }
 

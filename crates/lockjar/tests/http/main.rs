@@ -20,6 +20,7 @@ mod openapi;
 mod pages;
 mod password;
 mod protected;
+mod recover;
 mod register;
 mod secrets;
 mod sessions;

@@ -10,6 +10,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod accounts;
+mod one_time;
 mod sessions;
 mod throttles;
 mod tokens;
@@ -67,6 +68,9 @@ pub(super) async fn check_where(expired: Expired, make: Make<'_>) {
     accounts::a_deleted_account_leaves_nothing(&*make().await).await;
     sessions::every_end_is_in_the_feed(&*make().await).await;
     sessions::a_sweep_takes_what_has_expired(expired, &*make().await).await;
+    one_time::a_token_sets_its_own_users_password_once(&*make().await).await;
+    one_time::of_parallel_uses_one_succeeds(make().await).await;
+    one_time::a_token_ends_with_time_and_with_every_change_of_the_account(&*make().await).await;
     throttles::parallel_guesses_do_not_slip_through(make().await).await;
     throttles::what_is_refused_is_counted_nowhere(&*make().await).await;
     throttles::what_is_taken_back_is_free_again(&*make().await).await;

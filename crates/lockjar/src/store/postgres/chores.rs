@@ -56,31 +56,14 @@ pub(super) async fn sweep(store: &PostgresStore, now: Timestamp, idle: Duration)
         .execute(&mut *tx)
         .doing("sweeping tombstones")
         .await?;
-    // In the transaction that deletes them it is written up to where: who comes with an older cursor is told of a gap.
-    let (changes,): (i64,) = query_as(
-        "WITH gone AS
-             (DELETE FROM changes WHERE id IN
-                  (SELECT id FROM changes WHERE at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
-              RETURNING xid),
-         noted AS
-             (UPDATE store SET swept = (SELECT xid FROM gone ORDER BY xid DESC LIMIT 1)
-              WHERE swept < (SELECT xid FROM gone ORDER BY xid DESC LIMIT 1))
-         SELECT count(*) FROM gone",
-    )
-    .bind(now.before(KEEP_CHANGES).as_millis())
-    .bind(MANY.cast_signed())
-    .fetch_one(&mut *tx)
-    .doing("sweeping the change feed")
-    .await?;
-    let more = sweep_throttles(&mut tx, now, NAMES).await?;
+    let changes = sweep_changes(&mut tx, now).await?;
+    let more =
+        sweep_one_time_tokens(&mut tx, now).await? | sweep_throttles(&mut tx, now, NAMES).await?;
     tx.commit().doing("sweeping expired sessions").await?;
     let sessions = swept.rows_affected();
     Ok(Swept {
         sessions,
-        is_full: more
-            || sessions >= SWEEP
-            || tombstones.rows_affected() >= MANY
-            || changes >= MANY.cast_signed(),
+        is_full: more || sessions >= SWEEP || tombstones.rows_affected() >= MANY || changes >= MANY,
     })
 }
 
@@ -116,4 +99,39 @@ pub(super) async fn sweep_throttles(tx: &mut Tx, now: Timestamp, names: u64) -> 
         .await?;
     }
     Ok(rates.rows_affected() >= MANY || excess >= MANY)
+}
+
+/// Whether it deleted as many as it may.
+async fn sweep_one_time_tokens(tx: &mut Tx, now: Timestamp) -> Result<bool> {
+    let swept = query(
+        "DELETE FROM one_time_tokens WHERE token IN
+             (SELECT token FROM one_time_tokens WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+    )
+    .bind(now.as_millis())
+    .bind(MANY.cast_signed())
+    .execute(&mut **tx)
+    .doing("sweeping one-time tokens")
+    .await?;
+    Ok(swept.rows_affected() >= MANY)
+}
+
+/// How many it deleted.
+async fn sweep_changes(tx: &mut Tx, now: Timestamp) -> Result<u64> {
+    // In the transaction that deletes them it is written up to where: who comes with an older cursor is told of a gap.
+    let (swept,): (i64,) = query_as(
+        "WITH gone AS
+             (DELETE FROM changes WHERE id IN
+                  (SELECT id FROM changes WHERE at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
+              RETURNING xid),
+         noted AS
+             (UPDATE store SET swept = (SELECT xid FROM gone ORDER BY xid DESC LIMIT 1)
+              WHERE swept < (SELECT xid FROM gone ORDER BY xid DESC LIMIT 1))
+         SELECT count(*) FROM gone",
+    )
+    .bind(now.before(KEEP_CHANGES).as_millis())
+    .bind(MANY.cast_signed())
+    .fetch_one(&mut **tx)
+    .doing("sweeping the change feed")
+    .await?;
+    Ok(swept.unsigned_abs())
 }

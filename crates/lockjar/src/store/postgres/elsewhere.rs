@@ -101,7 +101,7 @@ impl PostgresStore {
     ) -> Result<Outcome> {
         let mut tx = self.begin("changing a password").await?;
         hold_account(&mut tx, change.user).await?;
-        if !may(&mut tx, change.user, change.by, concerned.by).await? {
+        if !may(&mut tx, change.user, change.by, concerned.by, change.now).await? {
             return Ok(Outcome::NoAuthority);
         }
         let outcome = set_password_in(&mut tx, change).await?;
@@ -123,7 +123,7 @@ impl PostgresStore {
         hold_account(&mut tx, user).await?;
         // Whoever logs out was let in by a node that knew the session. Other nodes may still know it where it is kept no more.
         let logs_out = matches!((which, by), (Which::One(one), By::Session(own)) if one == own);
-        if !logs_out && !may(&mut tx, user, by, concerned.by).await? {
+        if !logs_out && !may(&mut tx, user, by, concerned.by, now).await? {
             return Ok(Outcome::NoAuthority);
         }
         let ended = match end_in_either(&mut tx, user, which, concerned.target, now).await? {
@@ -184,10 +184,16 @@ async fn log_out(
 }
 
 /// Whether the authority still stands, wherever its session is kept.
-async fn may(tx: &mut Tx, user: UserId, by: By, kept: Option<Kept>) -> Result<bool> {
+async fn may(
+    tx: &mut Tx,
+    user: UserId,
+    by: By,
+    kept: Option<Kept>,
+    now: Timestamp,
+) -> Result<bool> {
     match kept.filter(|kept| kept.user == user && by == By::Session(kept.id)) {
         Some(kept) => vouches(tx, &kept).await,
-        None => has_authority(tx, user, by).await,
+        None => has_authority(tx, user, by, now).await,
     }
 }
 

@@ -15,6 +15,8 @@ pub(super) mod filling;
 #[path = "../sql/keys.rs"]
 mod keys;
 mod migrations;
+#[path = "../sql/one_time.rs"]
+mod one_time;
 #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
 mod pages;
 mod pool;

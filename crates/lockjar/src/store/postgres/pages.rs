@@ -24,8 +24,7 @@ pub(super) const HIDE: &str = "ALTER TABLE users RENAME TO filling_users;
 pub(super) const SHOW: &str = "ALTER TABLE filling_users RENAME TO users;
     ALTER TABLE filling_sessions RENAME TO sessions; ALTER TABLE filling_refreshes RENAME TO refreshes;
     ALTER TABLE filling_keys RENAME TO keys; ALTER TABLE filling_devices RENAME TO devices";
-pub(super) const WIPE: &str =
-    "TRUNCATE filling_users, filling_sessions, filling_refreshes, filling_keys, filling_devices";
+pub(super) const WIPE: &str = "TRUNCATE filling_users, filling_sessions, filling_refreshes, filling_keys, filling_devices, one_time_tokens";
 
 /// Whether nobody has anything in here.
 pub(super) async fn is_empty(tx: &mut Tx) -> Result<bool> {

@@ -21,8 +21,9 @@ use redis::{Client, IntoConnectionInfo};
 
 use super::postgres::PostgresStore;
 use super::{
-    Attempt, Beat, Counted, Credentials, Cursor, Feed, Keys, LiveChain, NewUser, Outcome,
-    PasswordChange, Refreshes, Result, Store, StoredKey, Throttles, Users, Welcome,
+    Attempt, Beat, Counted, Credentials, Cursor, Feed, Keys, LiveChain, NewOneTime, NewUser,
+    OneTimeTokens, Outcome, PasswordChange, Refreshes, Result, Store, StoredKey, Throttles, Users,
+    Welcome,
 };
 use crate::clock::Timestamp;
 use crate::error::ConfigError;
@@ -30,6 +31,7 @@ use crate::id::{SessionId, UserId};
 use crate::password::PasswordHash;
 use crate::refresh::{Chain, Generation};
 use crate::session::NewSession;
+use crate::token::HashedSecret;
 use crate::user::User;
 use link::Link;
 use loss::Watch;
@@ -208,6 +210,17 @@ impl Keys for RedisStore {
         now: Timestamp,
     ) -> Result<bool> {
         self.sql.set_keys(before, ring, now).await
+    }
+}
+
+#[async_trait]
+impl OneTimeTokens for RedisStore {
+    async fn put_one_time(&self, new: &NewOneTime) -> Result<bool> {
+        self.sql.put_one_time(new).await
+    }
+
+    async fn one_time(&self, token: &HashedSecret, now: Timestamp) -> Result<Option<Credentials>> {
+        self.sql.one_time(token, now).await
     }
 }
 

@@ -220,7 +220,7 @@ impl RedisStore {
     pub(super) async fn concerned(&self, by: By, target: Option<SessionId>) -> Result<Concerned> {
         let own = match by {
             By::Session(session) => self.get(session).await?,
-            By::Operator => None,
+            By::OneTime(_) | By::Operator => None,
         };
         let target = match (target, &own) {
             (Some(session), Some(own)) if session == own.session.id => Some(own.clone()),

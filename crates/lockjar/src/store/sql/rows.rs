@@ -2,6 +2,7 @@
 
 use sqlx::FromRow;
 
+use super::one_time::use_up;
 use super::refreshes::insert_chain;
 use super::{Doing, Tx, has_news, query, query_as};
 use crate::clock::Timestamp;
@@ -138,9 +139,16 @@ pub(super) async fn insert_session(tx: &mut Tx, new: &NewSession, epoch: Epoch) 
 }
 
 /// Whether the authority still stands, asked inside the transaction that is about to use it.
-pub(super) async fn has_authority(tx: &mut Tx, user: UserId, by: By) -> Result<bool> {
-    let By::Session(session) = by else {
-        return Ok(true);
+pub(super) async fn has_authority(
+    tx: &mut Tx,
+    user: UserId,
+    by: By,
+    now: Timestamp,
+) -> Result<bool> {
+    let session = match by {
+        By::Session(session) => session,
+        By::OneTime(token) => return use_up(tx, token, user, now).await,
+        By::Operator => return Ok(true),
     };
     let live: Option<(i64,)> = query_as(
         "SELECT users.epoch FROM sessions JOIN users ON users.id = sessions.user_id AND users.epoch = sessions.epoch

@@ -96,7 +96,7 @@ impl Users for SqlStore {
     async fn set_password(&self, change: &PasswordChange) -> Result<Outcome> {
         let mut tx = self.begin("changing a password").await?;
         hold_account(&mut tx, change.user).await?;
-        if !has_authority(&mut tx, change.user, change.by).await? {
+        if !has_authority(&mut tx, change.user, change.by, change.now).await? {
             return Ok(Outcome::NoAuthority);
         }
         let outcome = set_password_in(&mut tx, change).await?;

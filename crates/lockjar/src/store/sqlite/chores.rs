@@ -44,7 +44,8 @@ pub(super) async fn sweep(store: &SqliteStore, now: Timestamp, idle: Duration) -
     .execute(&mut *tx)
     .doing("sweeping the change feed")
     .await?;
-    let more = sweep_throttles(&mut tx, now, NAMES).await?;
+    let more =
+        sweep_one_time_tokens(&mut tx, now).await? | sweep_throttles(&mut tx, now, NAMES).await?;
     tx.commit().doing("sweeping expired sessions").await?;
     let sessions = swept.rows_affected();
     Ok(Swept {
@@ -85,4 +86,18 @@ pub(super) async fn sweep_throttles(tx: &mut Tx, now: Timestamp, names: u64) -> 
         .await?;
     }
     Ok(rates.rows_affected() >= SWEEP || excess >= SWEEP)
+}
+
+/// Whether it deleted as many as it may.
+async fn sweep_one_time_tokens(tx: &mut Tx, now: Timestamp) -> Result<bool> {
+    let swept = query(
+        "DELETE FROM one_time_tokens WHERE token IN
+             (SELECT token FROM one_time_tokens WHERE expires_at <= $1 LIMIT $2)",
+    )
+    .bind(now.as_millis())
+    .bind(SWEEP.cast_signed())
+    .execute(&mut **tx)
+    .doing("sweeping one-time tokens")
+    .await?;
+    Ok(swept.rows_affected() >= SWEEP)
 }

@@ -18,6 +18,8 @@ mod file;
 mod keys;
 #[cfg_attr(not(feature = "postgres"), allow(dead_code))]
 pub(super) mod moving;
+#[path = "../sql/one_time.rs"]
+mod one_time;
 #[path = "../sql/refreshes.rs"]
 mod refreshes;
 mod restoring;

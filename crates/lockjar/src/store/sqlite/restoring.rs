@@ -74,6 +74,7 @@ impl SqliteStore {
 const ANOTHER_STORE: &str = "
     UPDATE store SET id = randomblob(16), copying_to = NULL;
     DELETE FROM devices;
+    DELETE FROM one_time_tokens;
     DELETE FROM throttles;
     DELETE FROM copy_log;
     DELETE FROM changes;

@@ -1,0 +1,114 @@
+//! A way back in for somebody who has forgotten the password: a link that sets a new one, once.
+
+use std::time::Duration;
+
+use super::{Auth, Operator};
+use crate::error::{Error, Problem};
+use crate::opaque::RecoveryToken;
+use crate::password::{Password, Who};
+use crate::store::{By, Credentials, NewOneTime, PasswordChange};
+use crate::user::{User, Username};
+
+/// OWASP asks that such links end soon; a day is for those who are told by letter.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+impl Operator<'_> {
+    /// A link for the account of this name, by which whoever has it sets a new password, once, within `lasts` (at most a day).
+    /// It ends earlier when the password changes, or all of the account's sessions are ended.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for a disabled account; [`Error::Invalid`] for a longer time; [`Error::Unavailable`].
+    pub async fn recovery(&self, name: &str, lasts: Duration) -> Result<RecoveryToken, Error> {
+        if lasts > LONGEST {
+            let problem = Problem::new(
+                "lasts",
+                "too_long",
+                "A recovery link lasts a day at the most.",
+            );
+            return Err(Error::Invalid(vec![problem]));
+        }
+        let inner = &self.auth.inner;
+        let name = Username::parse(name).map_err(|_| Error::NotFound)?;
+        let known = inner.store.by_name(name.key()).await?;
+        let known = known.ok_or(Error::NotFound)?;
+        let token = RecoveryToken::generate();
+        let new = NewOneTime {
+            token: token.hash(),
+            user: known.user.id,
+            epoch: known.epoch,
+            expires_at: inner.clock.now().after(lasts),
+        };
+        match inner.store.put_one_time(&new).await? {
+            true => {
+                tracing::info!(event = "recovery_link", user = %known.user.id, "a recovery link was made");
+                Ok(token)
+            }
+            false => Err(Error::NotFound),
+        }
+    }
+}
+
+impl Auth {
+    /// Where the holder of a recovery token sets a new password.
+    #[must_use]
+    pub fn recovery_url(&self, token: &RecoveryToken) -> String {
+        let public = self.public_url();
+        format!("{public}/recover?token={}", *token.reveal())
+    }
+
+    /// Whose password a token would set, while it is good. It is not used up by asking.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where it is not good, or not any longer; [`Error::Unavailable`].
+    pub async fn recovering(&self, token: &RecoveryToken) -> Result<User, Error> {
+        Ok(self.recoverable(token).await?.user)
+    }
+
+    /// Sets a new password by a token, which is used up. All of the user's sessions end, no device is known any longer, and the
+    /// failures of strangers at the account are forgotten. Nobody is logged in by it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where the token is not good, or the password breaks a rule: then the token is still good;
+    /// [`Error::Overloaded`], [`Error::Unavailable`].
+    pub async fn recover(&self, token: &RecoveryToken, new: Password) -> Result<(), Error> {
+        let known = self.recoverable(token).await?;
+        let names = vec![
+            known.user.username.clone(),
+            known.user.email.clone().unwrap_or_default(),
+        ];
+        let slot = self.inner.hashing.admit(Who::Stranger)?;
+        let hash = self.hash_new(slot, "new_password", new, names).await?;
+        let change = PasswordChange {
+            user: known.user.id,
+            by: By::OneTime(*token.hash().as_bytes()),
+            epoch: Some(known.epoch),
+            hash,
+            session: None,
+            now: self.inner.clock.now(),
+        };
+        match self.set_password(change).await {
+            Err(Error::NotAuthenticated | Error::NotFound) => return Err(not_good()),
+            done => done?,
+        }
+        tracing::info!(event = "recovered", user = %known.user.id, "a password was set by a recovery link");
+        // What it was for is done; and strangers may go on guessing at the new password no more than at the old.
+        if let Ok(name) = Username::parse(&known.user.username) {
+            self.unlock(&name, known.user.id).await?;
+        }
+        Ok(())
+    }
+
+    async fn recoverable(&self, token: &RecoveryToken) -> Result<Credentials, Error> {
+        let now = self.inner.clock.now();
+        let known = self.inner.store.one_time(&token.hash(), now).await?;
+        known.ok_or_else(not_good)
+    }
+}
+
+fn not_good() -> Error {
+    Error::Invalid(vec![Problem::new(
+        "token",
+        "token_not_good",
+        "This link is not good any longer: ask for another one.",
+    )])
+}
