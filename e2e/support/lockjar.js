@@ -1,5 +1,5 @@
 // The real program on a free port and an empty SQLite file, and the same library without its guard.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -21,7 +21,10 @@ export async function startLockjar(folder, certificate, ...more) {
   const settings = ['--listen', `127.0.0.1:${port}`, '--public-url', url, ...throttle];
   const database = ['--database', databaseIn(folder, 'lockjar.db')];
   const server = await start('lockjar', folder, ['serve', ...settings, ...database, ...tls, ...more]);
-  return { url, port, stop: () => stop(server) };
+  const options = { cwd: folder, encoding: 'utf8' };
+  /** What an operator types on the same database. */
+  const command = (...words) => execFileSync(program('lockjar'), [...words, ...database, '--public-url', url], options);
+  return { url, port, command, stop: () => stop(server) };
 }
 
 /** Starts Lockjar with the cross-site guard off. It knows no TLS, so over https something stands in front of it. */

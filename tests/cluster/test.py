@@ -31,9 +31,9 @@ class Checks:
 
 
 def cookie_of(check: Checks, answer: Answer, cluster: Cluster) -> str:
-    """The one cookie that an answer sets: the balancer adds none."""
+    """The session that an answer sets, beside the device: the balancer adds no cookie."""
     names = [line.split("=")[0] for line in answer.cookies]
-    check("cookies", names, [f"lockjar_{cluster.port}"])
+    check("cookies", names, [f"lockjar_{cluster.port}", f"lockjar_device_{cluster.port}"])
     return answer.cookies[0].split(";")[0]
 
 

@@ -42,7 +42,7 @@ def beside_lockjar(check: Checks, binary: str) -> None:
         with Service("lockjar", command, port, Path(folder)) as lockjar, examples(issuer) as others:
             answer = lockjar.ask("POST", "/register", form={"username": "alice", "password": PASSWORD})
             browser = answer.cookies
-            check("sign-up", (answer.status, sorted(browser)), (201, ["access_token", "refresh_token"]))
+            check("sign-up", (answer.status, sorted(browser)), (201, ["access_token", f"lockjar_device_{port}", "refresh_token"]))
             token = browser["access_token"]
             cookie = f"access_token={token}"
             me = json.loads(lockjar.ask("GET", "/me", cookie).body)["id"]

@@ -14,6 +14,8 @@
 //! - `/protected` greets with the session's public id and never echoes the secret, and refuses a cookie nobody issued;
 //! - a password is never echoed in a 422's `input`;
 //! - a request from another site is refused, log-in included;
+//! - guesses are counted, so that after a while they are answered 429; a log-in leaves a second cookie, `lockjar_device_PORT`, by
+//!   which others' guesses lock nobody out;
 //! - each error has a stable `code` beside its `detail`.
 
 use std::net::SocketAddr;

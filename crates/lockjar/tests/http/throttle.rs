@@ -176,7 +176,7 @@ async fn parallel_guesses_are_counted_before_they_are_hashed() {
         answers.push(guess.await.unwrap());
     }
     let tried = answers.iter().filter(|status| **status == 401).count();
-    assert!(tried <= 6, "negative test 13: {tried} of {answers:?}");
+    assert!(tried <= 11, "negative test 13: {tried} of {answers:?}");
     assert!(answers.iter().all(|status| [401, 429].contains(status)));
 }
 
@@ -186,7 +186,7 @@ async fn a_name_that_nobody_has_is_throttled_as_one_that_somebody_has() {
     let mut told = Vec::new();
     for name in ["alice", "nobody", "nobody can have this"] {
         let mut answers = Vec::new();
-        for number in 0..12 {
+        for number in 0..20 {
             let answer = stranger(number).log_in(&site, name, WRONG).await;
             let wait = answer.header("retry-after").to_owned();
             answers.push((answer.status, wait, answer.text));
@@ -195,28 +195,26 @@ async fn a_name_that_nobody_has_is_throttled_as_one_that_somebody_has() {
     }
     assert_eq!(told[0], told[1]);
     assert_eq!(told[0], told[2]);
-    assert_eq!(told[0][11].0, 429);
+    assert_eq!(told[0][19].0, 429);
 }
 
 /// Negative test 12.
 #[tokio::test]
 async fn every_spelling_of_a_name_counts_against_one_account() {
     let (site, _) = with_alice().await;
-    for (number, name) in ["alice", "ALICE", "Alice", "aLICE", "\u{ff41}lice", "alicE"]
-        .iter()
-        .enumerate()
-    {
+    let spellings = ["alice", "ALICE", "Alice", "aLICE", "\u{ff41}lice", "alicE"];
+    for (number, name) in spellings.iter().cycle().take(11).enumerate() {
         let mut stranger = stranger(u32::try_from(number).unwrap());
         assert_eq!(stranger.tries(&site, name, WRONG).await, 401, "{name}");
     }
-    assert_eq!(stranger(9).tries(&site, "AlicE", WRONG).await, 429);
+    assert_eq!(stranger(99).tries(&site, "AlicE", WRONG).await, 429);
 }
 
 /// Negative test 10.
 #[tokio::test]
 async fn no_other_spelling_of_the_path_leads_past_the_throttle() {
     let (site, _) = with_alice().await;
-    for number in 0..6 {
+    for number in 0..11 {
         assert_eq!(stranger(number).tries(&site, "alice", WRONG).await, 401);
     }
     let form = [("username", "alice"), ("password", PASSWORD)];
@@ -435,14 +433,14 @@ async fn guesses_at_the_current_password_are_counted_too() {
     let (site, mut home) = with_alice().await;
     home.cookies.retain(|(name, _)| name.ends_with("session"));
     let mut statuses = Vec::new();
-    for _ in 0..7 {
+    for _ in 0..12 {
         let form = [
             ("current_password", WRONG),
             ("new_password", "quite another umbrella"),
         ];
         statuses.push(home.post(&site, "/password", &form).await.status.as_u16());
     }
-    assert_eq!(statuses, [422, 422, 422, 422, 422, 422, 429]);
+    assert_eq!(statuses, [&[422; 11][..], &[429]].concat());
 }
 
 #[tokio::test]

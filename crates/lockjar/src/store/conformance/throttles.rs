@@ -98,8 +98,8 @@ pub(super) async fn parallel_guesses_do_not_slip_through(store: Arc<dyn Store>) 
     let strangers = counted.iter().filter(|counted| **counted == STRANGER);
     assert_eq!(
         strangers.count(),
-        6,
-        "five at once, and the one that others wait after"
+        11,
+        "ten at once, and the one that others wait after"
     );
     assert!(is_refused(count(&*store, &attempt(1)).await));
 }
@@ -114,7 +114,7 @@ pub(super) async fn what_is_refused_is_counted_nowhere(store: &dyn Store) {
             "the rate is used up"
         );
     }
-    for _ in 0..3 {
+    for _ in 0..8 {
         assert_eq!(
             count(store, &attempt(1)).await,
             STRANGER,
