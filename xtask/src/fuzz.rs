@@ -9,9 +9,10 @@ use crate::run::{Outcome, cargo, output, run};
 
 const FOLDER: &str = "fuzz";
 /// Each target, and how many inputs it is tried with.
-const TARGETS: [(&str, u32); 4] = [
+const TARGETS: [(&str, u32); 5] = [
     ("cookie", 300_000),
     ("csrf", 300_000),
+    ("forwarded", 200_000),
     ("jwt", 200_000),
     ("request", 20_000),
 ];

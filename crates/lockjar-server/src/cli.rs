@@ -87,13 +87,14 @@ pub(crate) enum Command {
     },
     /// Move a SQLite database to PostgreSQL while it serves; nobody is logged out. Started again it goes on where it was
     ///
-    /// Accounts, sessions, password hashes and keys are copied; what changes meanwhile is followed. Then the source is
+    /// Accounts, sessions, password hashes, keys and known devices are copied; what changes meanwhile is followed. Then the source is
     /// fenced: it never serves again. Both sides are compared, and the target opens. Start it with the settings that the
     /// source is served with: it waits for its --staleness.
     Copy {
         /// Where from: sqlite://FILE
         from: String,
-        /// Where to: postgres://USER:PASSWORD@HOST/DATABASE, empty
+        /// Where to: postgres://USER:PASSWORD@HOST/DATABASE, empty. In the environment the password is in no list of processes
+        #[arg(env = "LOCKJAR_COPY_TO", hide_env_values = true)]
         to: String,
     },
     /// See, rotate and revoke the keys that sign tokens; works while the server runs
@@ -135,7 +136,7 @@ pub(crate) enum UserCommand {
         /// The username
         name: String,
     },
-    /// Make a link that sets a new password, once: for whoever has forgotten theirs. Print it, and give it to nobody else
+    /// Print a link that sets a new password, once, for whoever has forgotten theirs: give it to nobody else
     Recover {
         /// The username
         name: String,
@@ -143,7 +144,7 @@ pub(crate) enum UserCommand {
         #[arg(long, default_value = "1h", value_name = "DURATION")]
         lasts: crate::settings::HumanDuration,
     },
-    /// Forget failed log-ins, so that the next may come at once from anywhere
+    /// Forget failed log-ins at an account, so that the next may come at once; what an address has used of its hour stays used
     Unlock {
         /// The username
         name: String,

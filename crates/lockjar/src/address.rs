@@ -90,9 +90,10 @@ impl TrustedProxies {
                 (Ok(line), ForwardedHeader::XForwardedFor) => {
                     hops.extend(line.split(',').map(|hop| node(hop.trim())));
                 }
-                (Ok(line), ForwardedHeader::Forwarded) => {
-                    hops.extend(elements(line).iter().map(|element| forwarded_for(element)));
-                }
+                (Ok(line), ForwardedHeader::Forwarded) => match split_outside_quotes(line, ',') {
+                    Some(elements) => hops.extend(elements.into_iter().map(forwarded_for)),
+                    None => hops.push(None),
+                },
             }
         }
         hops
@@ -108,14 +109,9 @@ fn network(text: &str) -> Result<IpNet, ConfigError> {
     })
 }
 
-/// The elements of a list, whose commas may be quoted.
-fn elements(line: &str) -> Vec<&str> {
-    split_outside_quotes(line, ',')
-}
-
 /// The one `for=` of an element.
 fn forwarded_for(element: &str) -> Option<IpAddr> {
-    let mut values = split_outside_quotes(element, ';')
+    let mut values = split_outside_quotes(element, ';')?
         .into_iter()
         .filter_map(|pair| pair.trim().split_once('='))
         .filter(|(name, _)| name.eq_ignore_ascii_case("for"))
@@ -129,7 +125,8 @@ fn forwarded_for(element: &str) -> Option<IpAddr> {
     node(unquoted.unwrap_or(value))
 }
 
-fn split_outside_quotes(text: &str, separator: char) -> Vec<&str> {
+/// None where a quotation does not end: whoever left it open wanted to swallow what a proxy wrote behind it.
+fn split_outside_quotes(text: &str, separator: char) -> Option<Vec<&str>> {
     let (mut parts, mut start, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
     for (index, c) in text.char_indices() {
         match c {
@@ -144,7 +141,7 @@ fn split_outside_quotes(text: &str, separator: char) -> Vec<&str> {
         }
     }
     parts.push(&text[start..]);
-    parts
+    (!quoted).then_some(parts)
 }
 
 /// An address, with or without a port, in or out of brackets. A name or a mark is none.
@@ -157,8 +154,6 @@ fn node(text: &str) -> Option<IpAddr> {
         .or_else(|| bare?.parse().ok())
         .or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()))
 }
-
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// A network that attempts are counted by, in one form for each however its address is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,10 +206,11 @@ impl Network {
             Self::V6Site(_) => 5,
             Self::Unknown => 10,
         };
-        let burst = per_hour.saturating_mul(factor).max(1);
+        let burst = per_hour * factor;
         Rule::Rate {
             burst,
-            refill: HOUR / burst,
+            refill: Duration::from_millis(3_600_000 / u64::from(burst))
+                .max(Duration::from_millis(1)),
         }
     }
 }
@@ -298,6 +294,8 @@ mod tests {
             "proto=https",
             "for=1.2.3.4;for=5.6.7.8",
             "for=\"198.51.100.1",
+            "for=1.2.3.4;x=\", for=\"[2001:db8::1]\"",
+            "for=1.2.3.4;x=\"\\, for=\"[2001:db8::1]\"",
             "",
         ] {
             assert_eq!(ask(&[junk]), "10.0.0.1", "{junk:?}");

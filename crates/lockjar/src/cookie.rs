@@ -155,6 +155,33 @@ impl CookiePolicy {
         Self::new(public, &settings)
     }
 
+    /// The policy of the cookie by which a browser is known: of the public host alone, whatever the session's settings are.
+    pub(crate) fn of_device(
+        public: &PublicUrl,
+        settings: &CookieSettings,
+        session: &Self,
+    ) -> Result<Self, ConfigError> {
+        let settings = CookieSettings {
+            name: None,
+            max_age: None,
+            domain: None,
+            path: None,
+            ..settings.clone()
+        };
+        let name = match public.is_https() {
+            true => "device".to_owned(),
+            false => format!("lockjar_device_{}", public.port()),
+        };
+        let policy = Self::named(public, &settings, &name)?;
+        match policy.name() == session.name() {
+            false => Ok(policy),
+            true => Err(ConfigError::new(format!(
+                "the cookie's name {} is that by which browsers are known: choose another",
+                session.name()
+            ))),
+        }
+    }
+
     /// The cookie's name.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::password::PasswordProblem;
+use crate::throttle::NEVER;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -129,10 +130,11 @@ pub enum Error {
     /// There is no such thing, or it is somebody else's.
     #[error("Not Found")]
     NotFound,
-    /// Too many have failed, at the account or from the address; whether there is such an account is not known yet.
-    #[error("Too many attempts: try again in {}, or where you have logged in before", minutes(*retry_after))]
+    /// Too many have failed at the account, or come from the address; whether there is such an account is not known yet.
+    #[error("{}", too_many(*retry_after))]
     Throttled {
-        /// When the next attempt may come.
+        /// When the next attempt may come; a day where time alone brings none back
+        /// ([`throttle::STRANGERS`](crate::throttle::STRANGERS)).
         retry_after: Duration,
     },
     /// As many passwords are being hashed as this machine can; try again after the time given.
@@ -146,13 +148,21 @@ pub enum Error {
     Unavailable(#[source] StoreError),
 }
 
+fn too_many(retry_after: Duration) -> String {
+    match retry_after >= NEVER {
+        true => "Too many attempts: log in where you logged in last, or ask whoever runs this for a way back in".to_owned(),
+        false => format!("Too many attempts: try again in {}", in_words(retry_after)),
+    }
+}
+
 /// For people, rounded up.
-fn minutes(duration: Duration) -> String {
+fn in_words(duration: Duration) -> String {
     let seconds = duration.as_millis().div_ceil(1000).max(1);
     match seconds {
         1 => "a second".to_owned(),
         2..=90 => format!("{seconds} seconds"),
-        _ => format!("{} minutes", seconds.div_ceil(60)),
+        91..=7_200 => format!("{} minutes", seconds.div_ceil(60)),
+        _ => format!("{} hours", seconds.div_ceil(3600)),
     }
 }
 

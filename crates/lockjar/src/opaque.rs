@@ -60,7 +60,7 @@ opaque! {
 }
 
 opaque! {
-    /// What a link shows that lets its holder set a new password, once. See [`Operator::recovery`](crate::Operator::recovery).
+    /// What a link shows that lets its holder set a new password, once. See [`Operator::issue_recovery`](crate::Operator::issue_recovery).
     RecoveryToken
 }
 

@@ -1,19 +1,22 @@
 //! How many guesses are left: the rules, without the counting. [NIST SP 800-63B-4] §3.2.2 allows 100 consecutive failures at an
-//! account. Strangers share 80 of them, with growing waits; each of the two devices last used has 10 of its own, so that no
-//! stranger can lock the owner out of them. Addresses have an allowance of failures that comes back with time.
+//! account. Strangers share 80 of them, with growing waits; the devices on which the account was logged in last have 10 each and
+//! 20 together, so that no stranger can lock the owner out of them. Addresses have an allowance of failures that comes back with time.
 //!
 //! [NIST SP 800-63B-4]: https://pages.nist.gov/800-63-4/sp800-63b.html#throttle
 
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::error::ConfigError;
 
 /// Consecutive failures at one account that strangers share.
 pub const STRANGERS: u32 = 80;
-/// Devices of an account that have failures of their own: those that it was logged in on last.
-pub const DEVICES: u32 = 2;
-/// Consecutive failures of one such device. After them it is a stranger.
+/// Consecutive failures of one device that the account knows. After them it is a stranger.
 pub const PER_DEVICE: u32 = 10;
+/// Consecutive failures of all its devices together: what two of them have.
+pub const ALL_DEVICES: u32 = 2 * PER_DEVICE;
+/// Devices that an account knows: those on which it was logged in last.
+pub const KEPT_DEVICES: u32 = 8;
 
 /// Failures of strangers at an account that nobody has to wait for.
 const FREE: u32 = 10;
@@ -21,7 +24,7 @@ const FREE: u32 = 10;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 /// What is answered where no time brings a guess back.
-const NEVER: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const NEVER: Duration = Duration::from_secs(24 * 3600);
 
 /// What one address may do in an hour: one IPv4 address, or one IPv6 network of 64 bits. One of 48 bits may do five times as
 /// much, and all together whose address is not known ten times.
@@ -31,6 +34,19 @@ pub struct PerAddress {
     pub failures: u32,
     /// Attempts to sign up. Default: 30.
     pub sign_ups: u32,
+}
+
+impl PerAddress {
+    /// Refuses what would be no limit, or no service.
+    pub(crate) fn check(self) -> Result<(), ConfigError> {
+        let is_one = |count: u32| (1..=1_000_000).contains(&count);
+        match is_one(self.failures) && is_one(self.sign_ups) {
+            true => Ok(()),
+            false => Err(ConfigError::new(
+                "what one address may do in an hour must be between 1 and 1,000,000",
+            )),
+        }
+    }
 }
 
 impl Default for PerAddress {

@@ -2,6 +2,7 @@
 
 mod layers;
 mod links;
+mod named_tests;
 mod portable;
 mod size;
 mod spelling;
@@ -37,17 +38,20 @@ const RULES: &[Rule] = &[
 
 /// Checks every rule on every file that is or would be committed.
 pub(crate) fn tidy() -> Outcome {
-    let mut findings = 0;
-    for source in sources()? {
-        for finding in RULES.iter().flat_map(|rule| rule(&source)) {
-            println!("{}:{}: {}", source.path, finding.line, finding.problem);
-            findings += 1;
-        }
+    let sources = sources()?;
+    let each = sources.iter().flat_map(|source| {
+        RULES
+            .iter()
+            .flat_map(|rule| rule(source))
+            .map(move |it| (source, it))
+    });
+    let findings: Vec<_> = each.chain(named_tests::missing(&sources)).collect();
+    for (source, finding) in &findings {
+        println!("{}:{}: {}", source.path, finding.line, finding.problem);
     }
-    if findings == 0 {
-        Ok(())
-    } else {
-        Err(format!("{findings} house rules broken"))
+    match findings.len() {
+        0 => Ok(()),
+        broken => Err(format!("{broken} house rules broken")),
     }
 }
 

@@ -67,9 +67,9 @@ fn address(config: &Config, public: &PublicUrl) -> Vec<Finding> {
     if public.is_https() && plain && !config.trusts_proxies() {
         findings.push(Finding::slight(
             "L005",
-            "a proxy is in front, by the public URL, and its word is not taken for where requests come from: all failed log-ins \
-             are counted as one address's",
-            "Name the proxy's address in trusted_proxies",
+            "by the public URL a proxy with TLS is in front, and no proxy is named whose word is taken for where requests come from: \
+             all failed log-ins are counted as one address's",
+            "Name the proxy's address or network in trusted_proxies",
         ));
     }
     if open && public.is_loopback() {
@@ -189,10 +189,9 @@ mod tests {
     #[test]
     fn a_sound_deployment_has_no_findings() {
         assert_eq!(numbers(""), [""; 0]);
-        assert_eq!(
-            numbers("public_url = \"https://app.example.com\"\nlisten = \"0.0.0.0:8000\""),
-            [""; 0]
-        );
+        let behind_a_proxy = "public_url = \"https://app.example.com\"\nlisten = \"0.0.0.0:8000\"\n\
+                              trusted_proxies = [\"10.0.0.1\"]";
+        assert_eq!(numbers(behind_a_proxy), [""; 0]);
     }
 
     #[test]
@@ -216,6 +215,8 @@ mod tests {
             ("token = \"jwt\"\ncookie.name = \"a\"".to_owned(), "L002"),
             ("listen = \"0.0.0.0:8000\"".to_owned(), "L003"),
             ("listen = \"[::]:8000\"".to_owned(), "L004"),
+            (https.to_owned(), "L005"),
+            ("trusted_proxies = [\"proxy.example\"]".to_owned(), "L002"),
             (format!("{https}cookie.name = \"session\""), "L010"),
             (format!("{https}cookie.domain = \"example.com\""), "L011"),
             (format!("{https}cookie.same_site = \"none\""), "L012"),

@@ -49,7 +49,7 @@ async fn run(auth: &Auth, command: UserCommand) -> Result<()> {
             let name = find(auth, &name).await?.username;
             operator.unlock(&name).await?;
             say(format_args!(
-                "unlocked {name}: earlier failures no longer count"
+                "unlocked {name}: earlier failures at it no longer count"
             ))?;
         }
         UserCommand::Delete { name } => {
@@ -74,7 +74,7 @@ async fn run(auth: &Auth, command: UserCommand) -> Result<()> {
 /// For whom the operator knows to be the owner.
 async fn recover(auth: &Auth, name: &str, lasts: Duration) -> Result<()> {
     let name = find(auth, name).await?.username;
-    let token = auth.operator().recovery(&name, lasts).await?;
+    let token = auth.operator().issue_recovery(&name, lasts).await?;
     Ok(say(auth.recovery_url(&token))?)
 }
 

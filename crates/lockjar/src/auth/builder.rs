@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::guess::Throttle;
+use super::counting::Throttle;
 use super::health::Counts;
 use super::jwt::{Jwt, JwtSettings};
 use super::keeper::{self, Noted, OnOutage, Trust};
@@ -126,7 +126,7 @@ impl Builder {
         }
     }
 
-    /// Counts no failures: passwords can be guessed as fast as they can be hashed. For measurements.
+    /// Counts no failures, and knows all devices: passwords can be guessed as fast as they can be hashed. For measurements.
     pub fn dangerously_without_throttle(self) -> Self {
         Self {
             throttle_off: true,
@@ -309,7 +309,8 @@ impl Builder {
                 "the staleness must be 10 milliseconds or more, or no session could be cached",
             ));
         }
-        let device_cookie = self.device_cookie(&public)?;
+        self.per_address.check()?;
+        let device_cookie = CookiePolicy::of_device(&public, &self.cookie, &cookie)?;
         let mut csrf = CsrfPolicy::new(&public);
         for origin in &self.trusted_origins {
             csrf = csrf.trust(&PublicUrl::parse_as("trusted origin", origin)?);
@@ -327,22 +328,6 @@ impl Builder {
             device_cookie,
             csrf,
         })
-    }
-
-    /// Of this host alone, and kept whatever becomes of the session's.
-    fn device_cookie(&self, public: &PublicUrl) -> Result<CookiePolicy, ConfigError> {
-        let settings = CookieSettings {
-            name: None,
-            max_age: None,
-            domain: None,
-            path: None,
-            ..self.cookie.clone()
-        };
-        let name = match public.is_https() {
-            true => "device".to_owned(),
-            false => format!("lockjar_device_{}", public.port()),
-        };
-        CookiePolicy::named(public, &settings, &name)
     }
 
     /// The cookie of every request, and with the JWT strategy that of the refresh token.

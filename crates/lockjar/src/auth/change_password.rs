@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::{Auth, Client, SignedIn};
 use crate::current::CurrentUser;
 use crate::error::{Error, Problem};
-use crate::password::{Password, Verdict, Who};
+use crate::password::{Password, Priority, Verdict};
 use crate::store::{By, Change, Credentials, PasswordChange};
 
 impl Auth {
     /// Changes the password of the user, who proves to know the current one. All of the user's sessions and log-ins
-    /// under way end; what is returned takes the place of this one. `remember` and `client` are those of the new session.
+    /// under way end, and no other device is known any longer; what is returned takes the place of this one. `remember` and `client` are those of the new session.
     ///
     /// # Errors
     /// - [`Error::Invalid`]: the current password is wrong, or the new one breaks a rule.
@@ -31,10 +31,10 @@ impl Auth {
             known.user.username.clone(),
             known.user.email.clone().unwrap_or_default(),
         ];
-        let slot = self.inner.hashing.admit(Who::Known)?;
+        let slot = self.inner.hashing.admit(Priority::Known)?;
         let hash = self.hash_new(slot, "new_password", new, names).await?;
         let remember = self.remembers(user).await?;
-        let (signed_in, session) = self.new_session(Arc::new(known.user), remember, client)?;
+        let (mut signed_in, session) = self.new_session(Arc::new(known.user), remember, client)?;
         let change = PasswordChange {
             user: user.id,
             by: By::Session(user.session()),
@@ -44,6 +44,10 @@ impl Auth {
             now: self.inner.clock.now(),
         };
         self.set_password(change).await?;
+        // The others are strangers from now on; this one has just shown that it knows the password.
+        signed_in.device = self
+            .remember_device_uncounted(client, &signed_in.user, known.epoch + 1)
+            .await;
         tracing::info!(event = "password_changed", user = %user.id, session = %signed_in.user.session(), "a password was changed");
         Ok(signed_in)
     }
@@ -54,7 +58,7 @@ impl Auth {
         password: Password,
         client: &Client,
     ) -> Result<(), Error> {
-        let (guess, slot) = self.guess(&known.user.username, client).await?;
+        let (attempt, slot) = self.count_guess(&known.user.username, client).await?;
         let (argon, hash) = (self.inner.argon, known.hash.clone());
         let verdict = slot
             .run(move |memory| memory.verify(argon, &password, Some(&hash)))
@@ -66,7 +70,7 @@ impl Auth {
                 "That is not your current password.",
             )]));
         }
-        self.take_back(&guess).await;
+        self.take_back(&attempt).await;
         verdict.map(drop)
     }
 

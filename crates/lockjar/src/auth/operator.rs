@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::counting::note;
 use super::{Auth, SignUp};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::id::{SessionId, UserId};
-use crate::password::{Password, Who};
+use crate::password::{Password, Priority};
 use crate::session::Session;
 use crate::store::{By, Change, Outcome, PasswordChange, Store, Which};
 use crate::user::{User, Username};
@@ -36,7 +37,7 @@ impl<'a> Operator<'a> {
             email,
             ..SignUp::new(name, password)
         };
-        let slot = self.auth.inner.hashing.admit(Who::Known)?;
+        let slot = self.auth.inner.hashing.admit(Priority::Known)?;
         let user = self.auth.new_user(slot, &request).await?;
         if self.auth.inner.store.create(&user, None).await? {
             Ok(user.id)
@@ -90,14 +91,12 @@ impl<'a> Operator<'a> {
     }
 
     /// Forgets how often somebody has failed to log in to an account, so that the next attempt may come at once, from any
-    /// device.
+    /// device. What an address has used of its hour stays used.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn unlock(&self, name: &str) -> Result<(), Error> {
-        let user = self.user(name).await?;
-        let name = Username::parse(name).map_err(|_| Error::NotFound)?;
-        self.auth.unlock(&name, user.id).await
+        Ok(self.auth.unlock(&self.user(name).await?).await?)
     }
 
     /// Deletes an account with its sessions.
@@ -110,7 +109,8 @@ impl<'a> Operator<'a> {
             .await
     }
 
-    /// Sets a password without knowing the old one. All of the user's sessions end.
+    /// Sets a password without knowing the old one. All of the user's sessions end, no device is known any longer, and failures
+    /// at the old one are forgotten.
     ///
     /// # Errors
     /// [`Error::Invalid`] where it breaks a rule; [`Error::NotFound`], [`Error::Unavailable`].
@@ -119,7 +119,7 @@ impl<'a> Operator<'a> {
             user.username.clone(),
             user.email.clone().unwrap_or_default(),
         ];
-        let slot = self.auth.inner.hashing.admit(Who::Known)?;
+        let slot = self.auth.inner.hashing.admit(Priority::Known)?;
         let hash = self
             .auth
             .hash_new(slot, "password", password, names)
@@ -133,7 +133,13 @@ impl<'a> Operator<'a> {
             session: None,
             now,
         };
-        self.auth.set_password(change).await
+        self.auth.set_password(change).await?;
+        // No device is known any longer, and the failures were at the old password.
+        note(
+            &self.auth.unlock(user).await,
+            "failures at an old password still count",
+        );
+        Ok(())
     }
 
     /// A user's sessions that have not expired, the last used first.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::counting::note;
 use super::{Auth, Operator};
 use crate::error::{Error, Problem};
 use crate::opaque::RecoveryToken;
-use crate::password::{Password, Who};
+use crate::password::{Password, Priority, Slot};
 use crate::store::{By, Credentials, NewOneTime, PasswordChange};
 use crate::user::{User, Username};
 
@@ -13,19 +14,23 @@ use crate::user::{User, Username};
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 impl Operator<'_> {
-    /// A link for the account of this name, by which whoever has it sets a new password, once, within `lasts` (at most a day).
-    /// It ends earlier when the password changes, or all of the account's sessions are ended.
+    /// A token for the account of this name, with which whoever has it sets a new password, once, within `lasts` (at most a
+    /// day), at [`Auth::recovery_url`]. It ends earlier when the password changes, or all of the account's sessions are ended.
     ///
     /// # Errors
-    /// [`Error::NotFound`], also for a disabled account; [`Error::Invalid`] for a longer time; [`Error::Unavailable`].
-    pub async fn recovery(&self, name: &str, lasts: Duration) -> Result<RecoveryToken, Error> {
-        if lasts > LONGEST {
-            let problem = Problem::new(
+    /// [`Error::NotFound`], also for a disabled account; [`Error::Invalid`] for no time or more; [`Error::Unavailable`].
+    pub async fn issue_recovery(
+        &self,
+        name: &str,
+        lasts: Duration,
+    ) -> Result<RecoveryToken, Error> {
+        if lasts.is_zero() || lasts > LONGEST {
+            let text = "A recovery link lasts a second at the least and a day at the most.";
+            return Err(Error::Invalid(vec![Problem::new(
                 "lasts",
-                "too_long",
-                "A recovery link lasts a day at the most.",
-            );
-            return Err(Error::Invalid(vec![problem]));
+                "out_of_range",
+                text,
+            )]));
         }
         let inner = &self.auth.inner;
         let name = Username::parse(name).map_err(|_| Error::NotFound)?;
@@ -59,9 +64,9 @@ impl Auth {
     /// Whose password a token would set, while it is good. It is not used up by asking.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where it is not good, or not any longer; [`Error::Unavailable`].
-    pub async fn recovering(&self, token: &RecoveryToken) -> Result<User, Error> {
-        Ok(self.recoverable(token).await?.user)
+    /// [`Error::Invalid`] where it is not good, or not any longer; [`Error::Overloaded`], [`Error::Unavailable`].
+    pub async fn recovery_user(&self, token: &RecoveryToken) -> Result<User, Error> {
+        Ok(self.recoverable(token).await?.0.user)
     }
 
     /// Sets a new password by a token, which is used up. All of the user's sessions end, no device is known any longer, and the
@@ -71,12 +76,11 @@ impl Auth {
     /// [`Error::Invalid`] where the token is not good, or the password breaks a rule: then the token is still good;
     /// [`Error::Overloaded`], [`Error::Unavailable`].
     pub async fn recover(&self, token: &RecoveryToken, new: Password) -> Result<(), Error> {
-        let known = self.recoverable(token).await?;
+        let (known, slot) = self.recoverable(token).await?;
         let names = vec![
             known.user.username.clone(),
             known.user.email.clone().unwrap_or_default(),
         ];
-        let slot = self.inner.hashing.admit(Who::Stranger)?;
         let hash = self.hash_new(slot, "new_password", new, names).await?;
         let change = PasswordChange {
             user: known.user.id,
@@ -86,22 +90,26 @@ impl Auth {
             session: None,
             now: self.inner.clock.now(),
         };
-        match self.set_password(change).await {
-            Err(Error::NotAuthenticated | Error::NotFound) => return Err(not_good()),
-            done => done?,
-        }
-        tracing::info!(event = "recovered", user = %known.user.id, "a password was set by a recovery link");
-        // What it was for is done; and strangers may go on guessing at the new password no more than at the old.
-        if let Ok(name) = Username::parse(&known.user.username) {
-            self.unlock(&name, known.user.id).await?;
-        }
-        Ok(())
+        let auth = self.clone();
+        Self::to_the_end(async move {
+            match auth.set_password(change).await {
+                Err(Error::NotAuthenticated | Error::NotFound) => return Err(not_good()),
+                done => done?,
+            }
+            tracing::info!(event = "recovered", user = %known.user.id, "a password was set by a recovery link");
+            // They were at the old password. The new one is set, whatever comes of this.
+            note(&auth.unlock(&known.user).await, "failures before a recovery still count");
+            Ok(())
+        })
+        .await
     }
 
-    async fn recoverable(&self, token: &RecoveryToken) -> Result<Credentials, Error> {
+    /// Whoever makes tokens up waits for a place as others do who have to prove something.
+    async fn recoverable(&self, token: &RecoveryToken) -> Result<(Credentials, Slot), Error> {
+        let slot = self.inner.hashing.admit(Priority::Stranger)?;
         let now = self.inner.clock.now();
         let known = self.inner.store.one_time(&token.hash(), now).await?;
-        known.ok_or_else(not_good)
+        known.map(|known| (known, slot)).ok_or_else(not_good)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Log-in. The order matters: the guess is counted and takes a place in the queue first, so that neither limit says anything
+//! Log-in. The order matters: the guess takes a place in the queue and is counted first, so that neither limit says anything
 //! about who exists; then the look-up; then a hash, whether or not there is a user; then the session, only while the epoch is the one that the
 //! password was checked at.
 
@@ -11,7 +11,7 @@ use crate::current::CurrentUser;
 use crate::error::Error;
 use crate::id::{SessionId, UserId};
 use crate::opaque::DeviceToken;
-use crate::password::{Password, PasswordHash, Slot, Verdict, Who};
+use crate::password::{Password, PasswordHash, Priority, Slot, Verdict};
 use crate::refresh::{Chain, RefreshToken};
 use crate::session::{NewSession, Session, tidy_user_agent};
 use crate::store::{Change, Credentials, Epoch, NewSignIn};
@@ -85,7 +85,7 @@ pub struct SignedIn {
     pub tokens: Tokens,
     /// How long the browser keeps it.
     pub lifetime: Lifetime,
-    /// The token by which the account knows the browser from now on; none if it did before.
+    /// The token by which the account knows the browser from now on; none after a refresh, or if it could not be remembered.
     pub device: Option<DeviceToken>,
 }
 
@@ -113,15 +113,9 @@ impl Auth {
     ///   is looked up.
     /// - [`Error::Unavailable`]: the store could not answer.
     pub async fn sign_in(&self, request: SignIn) -> Result<SignedIn, Error> {
-        let (guess, slot) = self.guess(&request.username, &request.client).await?;
+        let (attempt, slot) = self.count_guess(&request.username, &request.client).await?;
         let checked = self.check_password(slot, &request).await;
-        let (known, verdict) = match checked {
-            Ok(checked) => checked,
-            Err(error) => {
-                self.take_back(&guess).await;
-                return Err(error);
-            }
-        };
+        let (known, verdict) = self.unless_faulty(&attempt, checked).await?;
         let Some(known) = known.filter(|_| verdict != Verdict::Wrong) else {
             tracing::info!(event = "log_in_refused", "a log-in was refused");
             return Err(Error::InvalidCredentials);
@@ -129,9 +123,11 @@ impl Auth {
         let (user, hash, epoch) = (Arc::new(known.user), known.hash, known.epoch);
         let (mut signed_in, new) =
             self.new_session(Arc::clone(&user), request.remember, &request.client)?;
-        self.open_session(new, epoch, request.client.presented)
-            .await?;
-        signed_in.device = self.welcome(&guess, user.id, epoch).await;
+        let opened = self
+            .open_session(new, epoch, request.client.presented)
+            .await;
+        self.unless_faulty(&attempt, opened).await?;
+        signed_in.device = self.remember_device(attempt, user.id, epoch).await;
         tracing::info!(event = "log_in", user = %user.id, session = %signed_in.user.session(), "a user logged in");
         if verdict == Verdict::RightButOld {
             self.rehash_later(user.id, hash, request.password);
@@ -240,7 +236,7 @@ impl Auth {
         let auth = self.clone();
         tokio::spawn(async move {
             let argon = auth.inner.argon;
-            let slot = auth.inner.hashing.admit(Who::Stranger)?;
+            let slot = auth.inner.hashing.admit(Priority::Stranger)?;
             if let Some(new) = slot
                 .run(move |memory| memory.hash(argon, &password))
                 .await?

@@ -77,8 +77,11 @@ impl Auth {
         if let Some(presented) = request.client.presented {
             self.retire(presented).await;
         }
+        // A new account's epoch is 0.
+        signed_in.device = self
+            .remember_device_uncounted(&request.client, &signed_in.user, 0)
+            .await;
         let (user, session) = (signed_in.user.id, signed_in.user.session());
-        signed_in.device = self.welcome_new(&request.client, user).await;
         tracing::info!(event = "sign_up", %user, %session, "a user signed up");
         Ok(signed_in)
     }
@@ -111,21 +114,42 @@ impl Auth {
             request.username.clone(),
             email.unwrap_or_default().to_owned(),
         ];
-        let hash = self
-            .hash_new(slot, "password", request.password.clone(), names)
-            .await;
-        match (name, hash) {
-            (Some(name), Ok(hash)) if problems.is_empty() => Ok(NewUser {
-                id: UserId::random(),
-                name,
-                email: email.map(str::to_owned),
-                hash,
-                created_at: self.inner.clock.now(),
-            }),
-            (_, Err(Error::Invalid(more))) => Err(Error::Invalid([problems, more].concat())),
-            (_, Err(error)) => Err(error),
-            (_, Ok(_)) => Err(Error::Invalid(problems)),
-        }
+        let password = request.password.clone();
+        let Some(name) = name.filter(|_| problems.is_empty()) else {
+            // All that is wrong is said at once; and nobody has hashes made for what cannot be an account.
+            let checked = self.check_new(slot, "password", password, names).await;
+            return match checked {
+                Err(Error::Invalid(more)) => Err(Error::Invalid([problems, more].concat())),
+                Err(error) => Err(error),
+                Ok(()) => Err(Error::Invalid(problems)),
+            };
+        };
+        Ok(NewUser {
+            id: UserId::random(),
+            name,
+            email: email.map(str::to_owned),
+            hash: self.hash_new(slot, "password", password, names).await?,
+            created_at: self.inner.clock.now(),
+        })
+    }
+
+    /// Checks a new password against the policy, on the password threads.
+    async fn check_new(
+        &self,
+        slot: Slot,
+        field: &'static str,
+        password: Password,
+        mut names: Vec<String>,
+    ) -> Result<(), Error> {
+        let policy = self.inner.policy.clone();
+        names.push(self.inner.service.clone());
+        let checked = slot.run(move |_| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            policy.check(&password, &names)
+        });
+        checked
+            .await?
+            .map_err(|problem| Error::Invalid(vec![Problem::password(field, &problem)]))
     }
 
     /// Checks a new password against the policy and hashes it, on the password threads. `field` is what its problems

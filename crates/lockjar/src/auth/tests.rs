@@ -14,13 +14,14 @@ use crate::current::CurrentUser;
 use crate::error::OpenError;
 use crate::id::{SessionId, UserId};
 use crate::password::{Password, PasswordHash};
+use crate::password::{Priority, Slot};
 use crate::refresh::{Chain, Generation};
 use crate::session::{NewSession, Session};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{
     Attempt, Beat, By, Counted, Credentials, Cursor, Feed, Keys, LiveChain, LiveSession,
     NewOneTime, NewSignIn, NewUser, OneTimeTokens, PasswordChange, Refreshes,
-    Result as StoreResult, Sessions, StoredKey, Swept, Throttles, Users, Welcome, Which,
+    Result as StoreResult, Sessions, StoredKey, Success, Swept, Throttles, Users, Which,
 };
 use crate::token::HashedSecret;
 use crate::token::PlainToken;
@@ -41,6 +42,8 @@ struct Held {
     broken: AtomicBool,
     /// The same of the ending of sessions alone.
     ends_nothing: AtomicBool,
+    finds_nobody: AtomicBool,
+    opens_nothing: AtomicBool,
     /// Microseconds that an answer takes to get back from the store.
     delay_live: AtomicU64,
     /// The same on the way to it.
@@ -77,6 +80,9 @@ impl Users for Held {
         self.sqlite.create(user, session).await
     }
     async fn by_name(&self, key: &str) -> StoreResult<Option<Credentials>> {
+        if self.finds_nobody.load(Ordering::SeqCst) {
+            return Err(StoreError::unavailable("broken on purpose"));
+        }
         self.fine()?;
         self.sqlite.by_name(key).await
     }
@@ -116,6 +122,9 @@ impl Users for Held {
 impl Sessions for Held {
     async fn open(&self, log_in: &NewSignIn) -> StoreResult<Outcome> {
         self.fine()?;
+        if self.opens_nothing.load(Ordering::SeqCst) {
+            return Err(StoreError::unavailable("broken on purpose"));
+        }
         self.sqlite.open(log_in).await
     }
     async fn live(&self, session: SessionId) -> StoreResult<Option<LiveSession>> {
@@ -233,13 +242,13 @@ impl Throttles for Held {
     async fn take_back(&self, attempt: &Attempt, counted: Counted) -> StoreResult<()> {
         self.sqlite.take_back(attempt, counted).await
     }
-    async fn welcome(
+    async fn succeed(
         &self,
         attempt: &Attempt,
         counted: Counted,
-        welcome: &Welcome,
+        success: &Success,
     ) -> StoreResult<()> {
-        self.sqlite.welcome(attempt, counted, welcome).await
+        self.sqlite.succeed(attempt, counted, success).await
     }
     async fn unlock(&self, key: [u8; 16], user: UserId) -> StoreResult<()> {
         self.sqlite.unlock(key, user).await
@@ -285,6 +294,13 @@ impl SignedIn {
     }
 }
 
+impl Auth {
+    /// Takes every place in the queue of the password threads that is for strangers.
+    fn fill_the_queue_for_strangers(&self) -> Vec<Slot> {
+        std::iter::from_fn(|| self.inner.hashing.admit(Priority::Stranger).ok()).collect()
+    }
+}
+
 struct Fixture {
     auth: Auth,
     store: Arc<Held>,
@@ -309,6 +325,8 @@ impl Fixture {
             sqlite,
             broken: false.into(),
             ends_nothing: false.into(),
+            finds_nobody: false.into(),
+            opens_nothing: false.into(),
             delay_live: 0.into(),
             delay_touch: 0.into(),
             delay_keys: 0.into(),
@@ -1347,4 +1365,24 @@ async fn no_refresh_in_flight_outlives_a_log_out() {
         won > 0 && lost > 0,
         "the race was never met: {won} refreshes won it and {lost} lost it"
     );
+}
+
+/// Neither a fault nor a full queue is a failure of whoever wanted to log in.
+#[tokio::test]
+async fn what_was_not_tried_to_its_end_is_not_counted() {
+    let fixture = Fixture::new().await;
+    fixture.alice().await;
+    let log_in = || fixture.auth.sign_in(SignIn::new("alice", PASSWORD));
+    for _ in 0..20 {
+        let full = fixture.auth.fill_the_queue_for_strangers();
+        assert!(matches!(log_in().await, Err(Error::Overloaded { .. })));
+        drop(full);
+        fixture.store.finds_nobody.store(true, Ordering::SeqCst);
+        assert!(matches!(log_in().await, Err(Error::Unavailable(_))));
+        fixture.store.finds_nobody.store(false, Ordering::SeqCst);
+        fixture.store.opens_nothing.store(true, Ordering::SeqCst);
+        assert!(matches!(log_in().await, Err(Error::Unavailable(_))));
+        fixture.store.opens_nothing.store(false, Ordering::SeqCst);
+    }
+    log_in().await.unwrap();
 }

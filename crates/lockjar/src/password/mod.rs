@@ -7,7 +7,7 @@ mod pool;
 pub use argon::Argon2Params;
 pub(crate) use argon::{Memory, Verdict};
 pub use policy::{PasswordPolicy, PasswordProblem};
-pub(crate) use pool::{HashPool, Slot, Who};
+pub(crate) use pool::{HashPool, Priority, Slot};
 
 use std::fmt;
 

@@ -36,10 +36,10 @@ pub(crate) struct HashPool {
     strangers: Arc<Semaphore>,
 }
 
-/// Who wants a password hashed.
+/// Which part of the queue is open to whoever wants a password hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Who {
-    /// Somebody on a device that the account knows, or who is logged in.
+pub(crate) enum Priority {
+    /// All of it: an operator, somebody who is logged in, or on a device that the account knows.
     Known,
     /// Anybody.
     Stranger,
@@ -69,34 +69,33 @@ impl HashPool {
         })
     }
 
-    /// The answer that there is no place.
-    pub(crate) const fn overloaded() -> Error {
-        Error::Overloaded {
-            retry_after: RETRY_AFTER,
+    /// A place in the queue, or the answer that there is none. It comes before anything is looked up, so that a full
+    /// queue says nothing about who exists.
+    pub(crate) fn admit(&self, priority: Priority) -> Result<Slot, Error> {
+        let slot = Slot {
+            places: vec![place_in(&self.slots)?],
+            jobs: self.jobs.clone(),
+        };
+        match priority {
+            Priority::Known => Ok(slot),
+            Priority::Stranger => self.as_stranger(slot),
         }
     }
 
-    /// Whether there is any place at all.
-    pub(crate) fn has_room(&self) -> bool {
-        self.slots.available_permits() > 0
+    /// Makes a stranger's place of one that was taken for somebody who might have been known.
+    pub(crate) fn as_stranger(&self, mut slot: Slot) -> Result<Slot, Error> {
+        if slot.places.len() == 1 {
+            slot.places.push(place_in(&self.strangers)?);
+        }
+        Ok(slot)
     }
+}
 
-    /// A place in the queue, or the answer that there is none. It comes before anything is looked up, so that a full
-    /// queue says nothing about who exists.
-    pub(crate) fn admit(&self, who: Who) -> Result<Slot, Error> {
-        let queues = match who {
-            Who::Known => vec![&self.slots],
-            Who::Stranger => vec![&self.strangers, &self.slots],
-        };
-        let places = queues
-            .into_iter()
-            .map(|queue| Arc::clone(queue).try_acquire_owned())
-            .collect::<Result<_, _>>();
-        Ok(Slot {
-            places: places.map_err(|_| Self::overloaded())?,
-            jobs: self.jobs.clone(),
-        })
-    }
+fn place_in(queue: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Error> {
+    let place = Arc::clone(queue).try_acquire_owned();
+    place.map_err(|_| Error::Overloaded {
+        retry_after: RETRY_AFTER,
+    })
 }
 
 /// A place in the queue, given up when the job has run or the slot is dropped.
@@ -173,9 +172,9 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_refuses_at_once_and_opens_again() {
         let pool = HashPool::with(1, 1).unwrap();
-        let slot = pool.admit(Who::Known).unwrap();
+        let slot = pool.admit(Priority::Known).unwrap();
         assert!(matches!(
-            pool.admit(Who::Known),
+            pool.admit(Priority::Known),
             Err(Error::Overloaded { .. })
         ));
         assert_eq!(slot.run(|_| 7).await.unwrap(), 7);
@@ -183,42 +182,65 @@ mod tests {
         while pool.slots.available_permits() == 0 {
             tokio::task::yield_now().await;
         }
-        assert!(pool.admit(Who::Known).is_ok());
+        assert!(pool.admit(Priority::Known).is_ok());
     }
 
     #[tokio::test]
     async fn strangers_leave_half_of_the_queue_to_those_who_are_known() {
         let pool = HashPool::with(1, 4).unwrap();
-        let _strangers = [Who::Stranger; 2].map(|who| pool.admit(who).unwrap());
-        assert!(pool.admit(Who::Stranger).is_err());
-        let _known = [Who::Known; 2].map(|who| pool.admit(who).unwrap());
-        assert!(pool.admit(Who::Known).is_err() && !pool.has_room());
+        let _strangers = [Priority::Stranger; 2].map(|it| pool.admit(it).unwrap());
+        assert!(pool.admit(Priority::Stranger).is_err());
+        let perhaps = pool.admit(Priority::Known).unwrap();
+        assert!(
+            pool.as_stranger(perhaps).is_err(),
+            "and it gives its place back"
+        );
+        let _known = [Priority::Known; 2].map(|it| pool.admit(it).unwrap());
+        assert!(pool.admit(Priority::Known).is_err());
     }
 
     #[tokio::test]
     async fn a_panic_is_told_to_its_caller_and_the_thread_lives_on() {
         let pool = HashPool::with(1, 2).unwrap();
         let lost = pool
-            .admit(Who::Known)
+            .admit(Priority::Known)
             .unwrap()
             .run(|_| panic!("on purpose"))
             .await;
         assert!(matches!(lost, Err::<(), _>(Error::Unavailable(_))));
-        assert_eq!(pool.admit(Who::Known).unwrap().run(|_| 1).await.unwrap(), 1);
+        assert_eq!(
+            pool.admit(Priority::Known)
+                .unwrap()
+                .run(|_| 1)
+                .await
+                .unwrap(),
+            1
+        );
     }
 
     #[tokio::test]
     async fn a_caller_who_has_gone_costs_no_hash() {
         let pool = HashPool::with(1, 3).unwrap();
         let (go, wait) = std::sync::mpsc::channel::<()>();
-        let busy = tokio::spawn(pool.admit(Who::Known).unwrap().run(move |_| wait.recv()));
+        let busy = tokio::spawn(
+            pool.admit(Priority::Known)
+                .unwrap()
+                .run(move |_| wait.recv()),
+        );
         tokio::task::yield_now().await;
         let (ran, seen) = std::sync::mpsc::channel();
-        let abandoned = pool.admit(Who::Known).unwrap().run(move |_| ran.send(()));
+        let abandoned = pool
+            .admit(Priority::Known)
+            .unwrap()
+            .run(move |_| ran.send(()));
         drop(tokio::time::timeout(Duration::from_millis(1), abandoned).await);
         go.send(()).unwrap();
         busy.await.unwrap().unwrap().unwrap();
-        pool.admit(Who::Known).unwrap().run(|_| ()).await.unwrap();
+        pool.admit(Priority::Known)
+            .unwrap()
+            .run(|_| ())
+            .await
+            .unwrap();
         assert!(seen.try_recv().is_err());
     }
 
@@ -228,7 +250,7 @@ mod tests {
         let pool = HashPool::with(1, 1).unwrap();
         let nice = || rustix::process::getpriority_process(None).unwrap();
         assert_eq!(
-            pool.admit(Who::Known)
+            pool.admit(Priority::Known)
                 .unwrap()
                 .run(move |_| nice())
                 .await

@@ -4,7 +4,7 @@
 //!
 //! - Every method is one transaction: it happened or it did not, and when it answers `Ok` it survives a crash.
 //! - **Not found is not an error.** [`StoreError`] means that the store could not answer; it is told to the user as 503.
-//! - Nothing brings a row back: only [`Users::create`], [`Users::set_password`] and [`Sessions::open`] insert, always
+//! - Nothing brings a session back: only [`Users::create`], [`Users::set_password`] and [`Sessions::open`] insert, always
 //!   under an id that is new; [`Sessions::touch`] updates a row that exists and does nothing otherwise.
 //! - A session is *live* while its row exists, its epoch is its user's, and its user is not disabled. Whether it has
 //!   expired is for the caller to say, who has the clock and the limits.
@@ -37,7 +37,7 @@ mod throttles;
 mod travel;
 
 pub use one_time::{NewOneTime, OneTimeTokens};
-pub use throttles::{Attempt, Counted, Counter, ShownDevice, Throttles, Welcome};
+pub use throttles::{Attempt, Counted, Counter, Success, Throttles};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use throttles::{NAMES, count_all};
 

@@ -10,7 +10,7 @@ use crate::throttle::Count;
 use crate::throttle::Rule;
 use crate::token::HashedSecret;
 
-/// Names that failures are kept of. Each takes about a hundred bytes.
+/// Names that no account has and that failures are kept of. Each takes about a hundred bytes.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) const NAMES: u64 = 1_000_000;
 
@@ -24,22 +24,15 @@ pub struct Counter {
     pub rule: Rule,
 }
 
-/// A device that a browser shows, and the account that it would log in to.
-#[derive(Clone, Debug)]
-pub struct ShownDevice {
-    /// The hash of its token.
-    pub token: HashedSecret,
-    /// The account's [key](crate::Username::key).
-    pub name: String,
-}
-
 /// An attempt, before anything is known of how it ends.
 #[derive(Clone, Debug)]
 pub struct Attempt {
     /// What it is counted against: all of it, or nothing. An account comes first.
     pub counters: Vec<Counter>,
-    /// Counted instead, where the account knows it and it has a failure left.
-    pub device: Option<ShownDevice>,
+    /// The [key](crate::Username::key) of the account's name, where there can be such a name.
+    pub name: Option<String>,
+    /// The hash of the token of a device that was shown: counted instead, where the account knows it and failures are left.
+    pub device: Option<HashedSecret>,
     /// When.
     pub at: Timestamp,
 }
@@ -51,13 +44,13 @@ pub enum Counted {
     Device,
     /// As a stranger's.
     Stranger,
-    /// Not at all: there may be none now, and the next one after so long.
+    /// Not at all: there may be none now, and the next one after so long, if ever.
     Refused(std::time::Duration),
 }
 
 /// An attempt that has succeeded.
 #[derive(Clone, Debug)]
-pub struct Welcome {
+pub struct Success {
     /// Who logged in.
     pub user: UserId,
     /// The epoch that the password was checked at: what was changed since knows no device of before.
@@ -80,8 +73,8 @@ pub trait Throttles: Send + Sync {
 
     /// Takes a success back, and remembers its device. One that was known has no failures any longer, and neither have
     /// strangers at its account. A stranger is known by the fresh token from now on, with whatever other accounts knew of the
-    /// device that it showed; of each account's devices the last [`DEVICES`](crate::throttle::DEVICES) are kept.
-    async fn welcome(&self, attempt: &Attempt, counted: Counted, welcome: &Welcome) -> Result<()>;
+    /// device that it showed; of each account's devices the last [`KEPT_DEVICES`](crate::throttle::KEPT_DEVICES) are kept.
+    async fn succeed(&self, attempt: &Attempt, counted: Counted, success: &Success) -> Result<()>;
 
     /// Forgets failures: those of strangers under this key, and those of the user's devices.
     async fn unlock(&self, key: [u8; 16], user: UserId) -> Result<()>;

@@ -434,6 +434,18 @@ mod tests {
         page.render().unwrap()
     }
 
+    fn recover(text: &str, errors: Vec<FieldError>, error: Option<String>) -> String {
+        let page = Recover {
+            chrome: chrome(None),
+            username: text,
+            token: text,
+            errors,
+            error,
+            min_length: 15,
+        };
+        page.render().unwrap()
+    }
+
     fn account(
         username: &str,
         sessions: Vec<SessionRow>,
@@ -483,6 +495,8 @@ mod tests {
                 wrong(&["username", "email", "password"], text),
                 Some(text.to_owned()),
             ),
+            recover(text, Vec::new(), None),
+            recover(text, wrong(&["new_password"], text), Some(text.to_owned())),
             account(text, sessions.clone(), Vec::new(), None),
             account(text, sessions, passwords, Some(text.to_owned())),
             message(text),

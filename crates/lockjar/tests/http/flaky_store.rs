@@ -13,7 +13,7 @@ use lockjar::store::sqlite::SqliteStore;
 use lockjar::store::{
     Attempt, Beat, By, Counted, Credentials, Cursor, Feed, Keys, LiveChain, LiveSession,
     NewOneTime, NewSignIn, NewUser, OneTimeTokens, Outcome, PasswordChange, Refreshes, Result,
-    Sessions, Store, StoredKey, Swept, Throttles, Users, Welcome, Which,
+    Sessions, Store, StoredKey, Success, Swept, Throttles, Users, Which,
 };
 use lockjar::{Builder, SessionId, StoreError, User, UserId};
 
@@ -191,8 +191,8 @@ impl Throttles for FlakyStore {
     async fn take_back(&self, attempt: &Attempt, counted: Counted) -> Result<()> {
         self.up()?.take_back(attempt, counted).await
     }
-    async fn welcome(&self, attempt: &Attempt, counted: Counted, welcome: &Welcome) -> Result<()> {
-        self.up()?.welcome(attempt, counted, welcome).await
+    async fn succeed(&self, attempt: &Attempt, counted: Counted, success: &Success) -> Result<()> {
+        self.up()?.succeed(attempt, counted, success).await
     }
     async fn unlock(&self, key: [u8; 16], user: UserId) -> Result<()> {
         self.up()?.unlock(key, user).await

@@ -76,7 +76,7 @@ pub(super) async fn check_where(expired: Expired, make: Make<'_>) {
     throttles::what_is_taken_back_is_free_again(&*make().await).await;
     throttles::nobody_is_locked_out_of_a_device_that_is_known(&*make().await).await;
     throttles::a_strangers_success_frees_no_other_strangers(&*make().await).await;
-    throttles::the_last_two_devices_are_known(&*make().await).await;
+    throttles::devices_have_failures_of_their_own_and_a_limit_together(&*make().await).await;
     throttles::a_planted_token_is_worth_nothing_after_the_log_in(&*make().await).await;
     throttles::a_new_password_knows_no_device(&*make().await).await;
     throttles::the_key_of_the_throttles_is_the_stores_own(&*make().await, &*make().await).await;

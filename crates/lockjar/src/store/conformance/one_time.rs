@@ -54,6 +54,13 @@ pub(super) async fn a_token_sets_its_own_users_password_once(store: &dyn Store) 
     );
     let nobodys = HashedSecret::from_bytes([0; 32]);
     assert!(!sets(store, alice, nobodys, 1).await && !is_good(store, nobodys, 1).await);
+    let by = By::OneTime(*token.as_bytes());
+    let ended = store.end(alice, Which::All, by, at(1)).await.unwrap();
+    assert_eq!(
+        ended,
+        Outcome::NoAuthority,
+        "it sets a password and no more"
+    );
     assert!(
         is_good(store, token, 1).await,
         "what was refused has not used it up"

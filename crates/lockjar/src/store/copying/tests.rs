@@ -12,8 +12,8 @@ use crate::session::{NewSession, Session};
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{
-    Attempt, By, Counted, Feed, NewSignIn, NewUser, Sessions as _, ShownDevice, Store as _,
-    StoredKey, Throttles as _, Users as _, Welcome, Which,
+    Attempt, By, Counted, Feed, NewSignIn, NewUser, Sessions as _, Store as _, StoredKey, Success,
+    Throttles as _, Users as _, Which,
 };
 use crate::store::{Keys as _, Refreshes as _};
 use crate::throttle::PER_DEVICE;
@@ -79,10 +79,10 @@ async fn log_in(store: &SqliteStore, user: UserId) -> SessionId {
 }
 
 fn on_device(token: HashedSecret, name: &str) -> Attempt {
-    let name = name.to_owned();
     Attempt {
         counters: Vec::new(),
-        device: Some(ShownDevice { token, name }),
+        name: Some(name.to_owned()),
+        device: Some(token),
         at: Timestamp::from_millis(1),
     }
 }
@@ -94,14 +94,14 @@ async fn know_device(
     shown: Option<HashedSecret>,
 ) -> HashedSecret {
     let fresh = HashedSecret::from_bytes(crate::id::random());
-    let welcome = Welcome {
+    let success = Success {
         user,
         epoch: 0,
         fresh,
     };
     let attempt = on_device(shown.unwrap_or(fresh), "whoever");
     store
-        .welcome(&attempt, Counted::Stranger, &welcome)
+        .succeed(&attempt, Counted::Stranger, &success)
         .await
         .unwrap();
     fresh

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use super::{Doing, PostgresStore, Tx, query, query_as};
+use super::one_time::sweep_one_time_tokens;
+use super::throttles::sweep_throttles;
+use super::{Doing, MANY, PostgresStore, Tx, query, query_as};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::store::{KEEP_CHANGES, NAMES, Result, Swept};
 
 /// Rows that one sweep deletes at the most.
 const SWEEP: u64 = 1_000;
-/// The same of rows that nothing hangs on.
-const MANY: u64 = 10_000;
 
 /// One statement for all. A row that somebody else holds is being ended, or touched by another node.
 pub(super) async fn touch(store: &PostgresStore, seen: &[(SessionId, Timestamp)]) -> Result<()> {
@@ -57,62 +57,17 @@ pub(super) async fn sweep(store: &PostgresStore, now: Timestamp, idle: Duration)
         .doing("sweeping tombstones")
         .await?;
     let changes = sweep_changes(&mut tx, now).await?;
+    tx.commit().doing("sweeping expired sessions").await?;
+    // By itself, so that none is in the way of the others.
+    let mut tx = store.begin("sweeping throttles").await?;
     let more =
         sweep_one_time_tokens(&mut tx, now).await? | sweep_throttles(&mut tx, now, NAMES).await?;
-    tx.commit().doing("sweeping expired sessions").await?;
+    tx.commit().doing("sweeping throttles").await?;
     let sessions = swept.rows_affected();
     Ok(Swept {
         sessions,
         is_full: more || sessions >= SWEEP || tombstones.rows_affected() >= MANY || changes >= MANY,
     })
-}
-
-/// Deletes what counts nothing any longer and, where more names were typed than are kept, those with the fewest failures: nobody
-/// makes guesses at one account forgotten by typing others. Answers whether it deleted as many as it may.
-pub(super) async fn sweep_throttles(tx: &mut Tx, now: Timestamp, names: u64) -> Result<bool> {
-    const DOING: &str = "sweeping throttles";
-    let rates = query(
-        "DELETE FROM throttles WHERE key IN
-             (SELECT key FROM throttles WHERE NOT of_account AND at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-    )
-    .bind(now.as_millis())
-    .bind(MANY.cast_signed())
-    .execute(&mut **tx)
-    .doing(DOING)
-    .await?;
-    let (kept,): (i64,) = query_as(
-        "SELECT count(*) FROM (SELECT 1 FROM throttles WHERE of_account LIMIT $1) AS names",
-    )
-    .bind((names + MANY).cast_signed())
-    .fetch_one(&mut **tx)
-    .doing(DOING)
-    .await?;
-    let excess = kept.unsigned_abs().saturating_sub(names);
-    if excess > 0 {
-        query(
-            "DELETE FROM throttles WHERE key IN
-                 (SELECT key FROM throttles WHERE of_account ORDER BY failures, at LIMIT $1 FOR UPDATE SKIP LOCKED)",
-        )
-        .bind(excess.cast_signed())
-        .execute(&mut **tx)
-        .doing(DOING)
-        .await?;
-    }
-    Ok(rates.rows_affected() >= MANY || excess >= MANY)
-}
-
-/// Whether it deleted as many as it may.
-async fn sweep_one_time_tokens(tx: &mut Tx, now: Timestamp) -> Result<bool> {
-    let swept = query(
-        "DELETE FROM one_time_tokens WHERE token IN
-             (SELECT token FROM one_time_tokens WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-    )
-    .bind(now.as_millis())
-    .bind(MANY.cast_signed())
-    .execute(&mut **tx)
-    .doing("sweeping one-time tokens")
-    .await?;
-    Ok(swept.rows_affected() >= MANY)
 }
 
 /// How many it deleted.

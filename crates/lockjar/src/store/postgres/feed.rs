@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _, FromRow};
 
-use super::pool::Pool;
+use super::pool::{Pool, execute};
 use super::rows::change;
 use super::{Doing, PostgresStore, migrations};
 use crate::clock::Timestamp;
@@ -30,9 +30,9 @@ use crate::store::{Beat, Change, Cursor, Feed, Result};
 /// allowed for.
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// In the same message and so in the same transaction, after which they are as they were: behind a pooler they would be
-/// another's.
-const SETTINGS: &str = "SET LOCAL jit = off; SET LOCAL statement_timeout = 2000; ";
+/// Once, for the connection: a look is one statement, of which there are several a second. Behind a pooler it may be another's
+/// connection later, to whom it does no harm.
+const SETTINGS: &str = "SET jit = off";
 
 #[derive(FromRow)]
 struct Row {
@@ -131,17 +131,18 @@ impl FeedReader {
             None => {
                 // It may be another server from now on, and what is idle may lead to the old one.
                 self.pool.clear();
-                PgConnection::connect_with(&self.options)
-                    .doing("connecting to the change feed")
-                    .await?
+                let doing = "connecting to the change feed";
+                let mut connection = PgConnection::connect_with(&self.options)
+                    .doing(doing)
+                    .await?;
+                execute(&mut connection, SETTINGS).doing(doing).await?;
+                connection
             }
         };
-        let rows = sqlx::raw_sql(AssertSqlSafe(
-            SETTINGS.to_owned() + &statement(cursor, since),
-        ))
-        .fetch_all(&mut connection)
-        .doing("reading the change feed")
-        .await?;
+        let rows = sqlx::raw_sql(AssertSqlSafe(statement(cursor, since)))
+            .fetch_all(&mut connection)
+            .doing("reading the change feed")
+            .await?;
         self.connection = Some(connection);
         let rows: sqlx::Result<Vec<Row>> = rows.iter().map(Row::from_row).collect();
         rows.map_err(|error| StoreError::new("reading the change feed", error))

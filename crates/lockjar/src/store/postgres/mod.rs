@@ -6,6 +6,13 @@
 //!
 //! Other nodes learn what ended by the change feed; `feed.rs` says how none of it is missed. `NOTIFY` only wakes them.
 
+/// Nodes that sweep at the same time do not wait for each other's rows.
+macro_rules! skip_locked {
+    () => {
+        " FOR UPDATE SKIP LOCKED"
+    };
+}
+
 mod chores;
 #[cfg(feature = "redis")]
 mod elsewhere;
@@ -56,6 +63,8 @@ use wake::Wake;
 
 // What the files of `store/sql` are compiled with here.
 type SqlStore = PostgresStore;
+/// Rows of a kind that one sweep deletes at the most.
+const MANY: u64 = 10_000;
 type Connection = PgConnection;
 
 /// How long one statement, and one wait for a connection, may take before the caller is told no.
@@ -129,10 +138,9 @@ fn options(url: &str) -> std::result::Result<PgConnectOptions, ConfigError> {
     check_parameters(url)?;
     let options = PgConnectOptions::from_str(url)
         .map_err(|error| refuse(&format!("cannot be read: {error}")))?;
-    // By `PGOPTIONS`.
     if options.get_options().is_some() {
-        return Err(refuse(
-            "comes with `options`, which could undo Lockjar's own: leave them out",
+        return Err(ConfigError::new(
+            "PGOPTIONS in the environment could undo Lockjar's own settings: unset it",
         ));
     }
     Ok(options

@@ -44,7 +44,7 @@ impl PostgresStore {
 const ANOTHER_STORE: &str =
     "UPDATE store SET id = decode(replace(gen_random_uuid()::text, '-', ''), 'hex'),
                                  swept = pg_current_xact_id();
-                             DELETE FROM changes; DELETE FROM copying; DELETE FROM devices; DELETE FROM one_time_tokens; DELETE FROM throttles";
+                             DELETE FROM changes; DELETE FROM copying; DELETE FROM throttles; DELETE FROM devices; DELETE FROM one_time_tokens";
 
 async fn write(tx: &mut Tx, sql: String) -> Result<u64> {
     // A number is all that is written into it.

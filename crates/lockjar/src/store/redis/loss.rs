@@ -16,7 +16,7 @@ const GLANCE: Duration = Duration::from_millis(100);
 
 /// A run of the server, with the marker that it holds. A restart may lose the last that was written, and a failover too.
 #[derive(PartialEq, Eq)]
-struct Run {
+pub(super) struct Run {
     server: String,
     marker: Vec<u8>,
 }
@@ -29,11 +29,14 @@ impl Watch {
         Ok(Self(Mutex::new(run(link).await?)))
     }
 
-    /// Whether Redis is another, or empty, since it was asked last. What cannot be asked has lost nothing as far as one knows.
-    pub(super) async fn has_lost(&self, link: &Link) -> bool {
-        let Ok(Ok(run)) = timeout(GLANCE, run(link)).await else {
-            return false;
-        };
+    /// Which run there is now, if that can be known at a glance.
+    pub(super) async fn look(&self, link: &Link) -> Option<Run> {
+        timeout(GLANCE, run(link)).await.ok()?.ok()
+    }
+
+    /// Whether it is another than the last, so that something may be lost. To be asked where the answer is sure to be heard,
+    /// since it is given once.
+    pub(super) fn is_another(&self, run: Run) -> bool {
         let mut last = self
             .0
             .lock()

@@ -22,8 +22,8 @@ use redis::{Client, IntoConnectionInfo};
 use super::postgres::PostgresStore;
 use super::{
     Attempt, Beat, Counted, Credentials, Cursor, Feed, Keys, LiveChain, NewOneTime, NewUser,
-    OneTimeTokens, Outcome, PasswordChange, Refreshes, Result, Store, StoredKey, Throttles, Users,
-    Welcome,
+    OneTimeTokens, Outcome, PasswordChange, Refreshes, Result, Store, StoredKey, Success,
+    Throttles, Users,
 };
 use crate::clock::Timestamp;
 use crate::error::ConfigError;
@@ -239,8 +239,8 @@ impl Throttles for RedisStore {
         self.sql.take_back(attempt, counted).await
     }
 
-    async fn welcome(&self, attempt: &Attempt, counted: Counted, welcome: &Welcome) -> Result<()> {
-        self.sql.welcome(attempt, counted, welcome).await
+    async fn succeed(&self, attempt: &Attempt, counted: Counted, success: &Success) -> Result<()> {
+        self.sql.succeed(attempt, counted, success).await
     }
 
     async fn unlock(&self, key: [u8; 16], user: UserId) -> Result<()> {
@@ -251,8 +251,9 @@ impl Throttles for RedisStore {
 #[async_trait]
 impl Feed for RedisStore {
     async fn beat(&self, cursor: Option<Cursor>) -> Result<Beat> {
-        let (beat, is_lost) = tokio::join!(self.sql.beat(cursor), self.watch.has_lost(&self.link));
+        let (beat, run) = tokio::join!(self.sql.beat(cursor), self.watch.look(&self.link));
         let beat = beat?;
+        let is_lost = run.is_some_and(|run| self.watch.is_another(run));
         Ok(Beat {
             // What a cache knows of sessions may be of some that are no more, and that nobody could end by name.
             changes: beat.changes.filter(|_| !is_lost),

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::rows::CredentialsRow;
-use super::{Doing, SqlStore, Tx, hold_account, query, query_as};
+use super::{Doing, MANY, SqlStore, Tx, hold_account, query, query_as};
 use crate::clock::Timestamp;
 use crate::id::UserId;
 use crate::store::{Credentials, NewOneTime, OneTimeTokens, Result};
@@ -47,6 +47,22 @@ impl OneTimeTokens for SqlStore {
         .await?;
         row.map(CredentialsRow::credentials).transpose()
     }
+}
+
+/// Whether it deleted as many as it may.
+pub(super) async fn sweep_one_time_tokens(tx: &mut Tx, now: Timestamp) -> Result<bool> {
+    let swept = query(concat!(
+        "DELETE FROM one_time_tokens WHERE token IN
+             (SELECT token FROM one_time_tokens WHERE expires_at <= $1 LIMIT $2",
+        skip_locked!(),
+        ")"
+    ))
+    .bind(now.as_millis())
+    .bind(MANY.cast_signed())
+    .execute(&mut **tx)
+    .doing("sweeping one-time tokens")
+    .await?;
+    Ok(swept.rows_affected() >= MANY)
 }
 
 /// Uses a token up. Whether it was good, for this user, at this moment.

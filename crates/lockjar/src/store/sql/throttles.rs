@@ -1,29 +1,44 @@
 //! Counts of failures, and known devices, in SQL.
+//!
+//! Who holds rows holds the account first, then counts in the order of the attempt: so no two wait for each other.
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::rows::bytes;
-use super::{Doing, SqlStore, Tx, hold_account, query, query_as};
+use super::{Connection, Doing, MANY, SqlStore, Tx, hold_account, query, query_as};
 use crate::clock::Timestamp;
-use crate::id::{SessionId, UserId};
-use crate::store::{Attempt, Counted, Counter, Result, ShownDevice, Throttles, Welcome, count_all};
-use crate::throttle::{Count, DEVICES, PER_DEVICE, Rule};
+use crate::error::StoreError;
+use crate::id::{self, SessionId, UserId};
+use crate::store::{Attempt, Counted, Counter, Result, Success, Throttles, count_all};
+use crate::throttle::{ALL_DEVICES, Count, KEPT_DEVICES, PER_DEVICE, Rule};
 use crate::token::HashedSecret;
 
 const COUNTING: &str = "counting an attempt";
-const WELCOMING: &str = "remembering a device";
+const REMEMBERING: &str = "remembering a device";
 /// Accounts that one browser is remembered for.
 const ACCOUNTS: i64 = 8;
 
 #[async_trait]
 impl Throttles for SqlStore {
     async fn throttle_key(&self) -> Result<[u8; 32]> {
-        let mut read = self.read("reading the throttles' key").await?;
-        let (key,): (Vec<u8>,) = query_as("SELECT throttle_key FROM store")
-            .fetch_one(&mut *read)
-            .doing("reading the throttles' key")
+        const DOING: &str = "reading the throttles' key";
+        let mut read = self.read(DOING).await?;
+        if let Some(key) = key(&mut read).await? {
+            return Ok(key);
+        }
+        drop(read);
+        let mut tx = self.begin(DOING).await?;
+        query("UPDATE store SET throttle_key = $1 WHERE throttle_key IS NULL")
+            .bind(id::random::<32>().to_vec())
+            .execute(&mut *tx)
+            .doing(DOING)
             .await?;
-        bytes(&key)
+        // Another node may have been first.
+        let made = key(&mut tx).await?;
+        tx.commit().doing(DOING).await?;
+        made.ok_or_else(|| StoreError::unavailable("the database has lost its identity"))
     }
 
     async fn count(&self, attempt: &Attempt) -> Result<Counted> {
@@ -41,17 +56,18 @@ impl Throttles for SqlStore {
 
     async fn take_back(&self, attempt: &Attempt, counted: Counted) -> Result<()> {
         let mut tx = self.begin(COUNTING).await?;
-        match (counted, &attempt.device) {
-            (Counted::Device, Some(device)) => device_has_not_failed(&mut tx, device).await?,
-            (Counted::Stranger, _) => take_back_in(&mut tx, attempt).await?,
-            _ => return Ok(()),
+        match counted {
+            Counted::Device => device_has_not_failed(&mut tx, attempt).await?,
+            Counted::Stranger => take_back_in(&mut tx, attempt).await?,
+            Counted::Refused(_) => return Ok(()),
         }
         tx.commit().doing(COUNTING).await
     }
 
-    async fn welcome(&self, attempt: &Attempt, counted: Counted, welcome: &Welcome) -> Result<()> {
-        let mut tx = self.begin(WELCOMING).await?;
-        match (counted, &attempt.device) {
+    async fn succeed(&self, attempt: &Attempt, counted: Counted, success: &Success) -> Result<()> {
+        let mut tx = self.begin(REMEMBERING).await?;
+        hold_account(&mut tx, success.user).await?;
+        match (counted, attempt.device) {
             (Counted::Device, Some(device)) => {
                 for counter in attempt
                     .counters
@@ -60,26 +76,20 @@ impl Throttles for SqlStore {
                 {
                     forget(&mut tx, counter.key).await?;
                 }
-                query("UPDATE devices SET failures = 0, seen_at = $1 WHERE token = $2 AND user_id = $3")
-                    .bind(attempt.at.as_millis())
-                    .bind(device.token.as_bytes().as_slice())
-                    .bind(welcome.user.as_bytes().as_slice())
-                    .execute(&mut *tx)
-                    .doing(WELCOMING)
-                    .await?;
+                forgive(&mut tx, device, success.user, attempt.at).await?;
             }
-            _ => {
+            (_, shown) => {
                 take_back_in(&mut tx, attempt).await?;
-                let shown = attempt.device.as_ref().map(|device| device.token);
-                remember(&mut tx, shown, welcome, attempt.at).await?;
+                remember(&mut tx, shown, success, attempt.at).await?;
             }
         }
-        tx.commit().doing(WELCOMING).await
+        tx.commit().doing(REMEMBERING).await
     }
 
     async fn unlock(&self, key: [u8; 16], user: UserId) -> Result<()> {
         const DOING: &str = "forgetting failures";
         let mut tx = self.begin(DOING).await?;
+        hold_account(&mut tx, user).await?;
         forget(&mut tx, key).await?;
         query("UPDATE devices SET failures = 0 WHERE user_id = $1")
             .bind(user.as_bytes().as_slice())
@@ -90,23 +100,19 @@ impl Throttles for SqlStore {
     }
 }
 
-/// Whether there may be none now, without writing: a storm of guesses costs reads.
-async fn refuses(store: &SqlStore, attempt: &Attempt) -> Result<Option<std::time::Duration>> {
-    let mut read = store.read(COUNTING).await?;
-    if let Some(device) = &attempt.device {
-        let known: Option<(i64,)> = query_as(
-            "SELECT failures FROM devices
-             WHERE token = $1 AND failures < $2 AND user_id = (SELECT id FROM users WHERE username_key = $3)",
-        )
-        .bind(device.token.as_bytes().as_slice())
-        .bind(i64::from(PER_DEVICE))
-        .bind(device.name.as_str())
-        .fetch_optional(&mut *read)
-        .doing(COUNTING)
+async fn key(connection: &mut Connection) -> Result<Option<[u8; 32]>> {
+    let (key,): (Option<Vec<u8>>,) = query_as("SELECT throttle_key FROM store")
+        .fetch_one(connection)
+        .doing("reading the throttles' key")
         .await?;
-        if known.is_some() {
-            return Ok(None);
-        }
+    key.map(|key| bytes(&key)).transpose()
+}
+
+/// Whether there may be none now, without writing: a storm of guesses costs reads.
+async fn refuses(store: &SqlStore, attempt: &Attempt) -> Result<Option<Duration>> {
+    let mut read = store.read(COUNTING).await?;
+    if knows(&mut read, attempt).await?.is_some() {
+        return Ok(None);
     }
     let mut counts = Vec::new();
     for counter in &attempt.counters {
@@ -120,15 +126,33 @@ async fn refuses(store: &SqlStore, attempt: &Attempt) -> Result<Option<std::time
     Ok(count_all(attempt, &counts).err())
 }
 
+/// The user of this name, if the device that was shown is one of theirs.
+async fn knows(connection: &mut Connection, attempt: &Attempt) -> Result<Option<UserId>> {
+    let (Some(device), Some(name)) = (attempt.device, &attempt.name) else {
+        return Ok(None);
+    };
+    let user: Option<(Vec<u8>,)> = query_as(
+        "SELECT user_id FROM devices
+         WHERE token = $1 AND user_id = (SELECT id FROM users WHERE username_key = $2)",
+    )
+    .bind(device.as_bytes().to_vec())
+    .bind(name.clone())
+    .fetch_optional(connection)
+    .doing(COUNTING)
+    .await?;
+    user.map(|(user,)| bytes(&user).map(UserId::from_bytes))
+        .transpose()
+}
+
 async fn count_in(tx: &mut Tx, attempt: &Attempt) -> Result<Counted> {
-    if let Some(device) = &attempt.device
-        && device_may_fail(tx, device).await?
+    if let (Some(user), Some(device)) = (knows(tx, attempt).await?, attempt.device)
+        && device_may_fail(tx, user, device).await?
     {
         return Ok(Counted::Device);
     }
     let mut before = Vec::new();
     for counter in &attempt.counters {
-        before.push(hold(tx, counter).await?);
+        before.push(hold(tx, counter, attempt).await?);
     }
     match count_all(attempt, &before) {
         Err(wait) => Ok(Counted::Refused(wait)),
@@ -148,14 +172,22 @@ fn count((failures, at): (i64, i64)) -> Count {
     }
 }
 
-/// What was counted, which nobody else changes until the commit; nothing, where it is new.
-async fn hold(tx: &mut Tx, counter: &Counter) -> Result<Count> {
+/// What was counted, which nobody else changes until the commit; nothing, where it is new. Whether an account has the name is
+/// noted beside it and told to nobody: what is counted of accounts makes way for nothing.
+async fn hold(tx: &mut Tx, counter: &Counter, attempt: &Attempt) -> Result<Count> {
+    let name = attempt
+        .name
+        .as_ref()
+        .filter(|_| counter.rule == Rule::Account);
     query_as(
-        "INSERT INTO throttles (key, of_account, failures, at) VALUES ($1, $2, 0, 0)
-         ON CONFLICT (key) DO UPDATE SET failures = throttles.failures RETURNING failures, at",
+        "INSERT INTO throttles (key, of_account, is_known, failures, at)
+         VALUES ($1, $2, EXISTS (SELECT 1 FROM users WHERE username_key = $3), 0, 0)
+         ON CONFLICT (key) DO UPDATE SET failures = throttles.failures, is_known = excluded.is_known
+         RETURNING failures, at",
     )
     .bind(counter.key.as_slice())
     .bind(counter.rule == Rule::Account)
+    .bind(name.cloned())
     .fetch_one(&mut **tx)
     .doing(COUNTING)
     .await
@@ -184,38 +216,54 @@ async fn forget(tx: &mut Tx, key: [u8; 16]) -> Result<()> {
 
 async fn take_back_in(tx: &mut Tx, attempt: &Attempt) -> Result<()> {
     for counter in &attempt.counters {
-        let before = hold(tx, counter).await?;
-        write(tx, counter.key, counter.rule.take_back(before, attempt.at)).await?;
+        let before = hold(tx, counter, attempt).await?;
+        let after = counter.rule.take_back(before, attempt.at);
+        write(tx, counter.key, after).await?;
     }
     Ok(())
 }
 
-/// Counts against a device that the account knows, if it has a failure left.
-async fn device_may_fail(tx: &mut Tx, device: &ShownDevice) -> Result<bool> {
+/// Counts against a device that the account knows, if it and all of them have a failure left.
+async fn device_may_fail(tx: &mut Tx, user: UserId, device: HashedSecret) -> Result<bool> {
+    hold_account(tx, user).await?;
     let counted = query(
         "UPDATE devices SET failures = failures + 1
-         WHERE token = $1 AND failures < $2 AND user_id = (SELECT id FROM users WHERE username_key = $3)",
+         WHERE token = $1 AND user_id = $2 AND failures < $3
+           AND (SELECT sum(failures) FROM devices WHERE user_id = $2) < $4",
     )
-    .bind(device.token.as_bytes().as_slice())
+    .bind(device.as_bytes().to_vec())
+    .bind(user.as_bytes().to_vec())
     .bind(i64::from(PER_DEVICE))
-    .bind(device.name.as_str())
+    .bind(i64::from(ALL_DEVICES))
     .execute(&mut **tx)
     .doing(COUNTING)
     .await?;
     Ok(counted.rows_affected() > 0)
 }
 
-async fn device_has_not_failed(tx: &mut Tx, device: &ShownDevice) -> Result<()> {
+async fn device_has_not_failed(tx: &mut Tx, attempt: &Attempt) -> Result<()> {
     query(
         "UPDATE devices SET failures = failures - 1
          WHERE token = $1 AND failures > 0 AND user_id = (SELECT id FROM users WHERE username_key = $2)",
     )
-    .bind(device.token.as_bytes().as_slice())
-    .bind(device.name.as_str())
+    .bind(attempt.device.map(|device| device.as_bytes().to_vec()))
+    .bind(attempt.name.clone())
     .execute(&mut **tx)
     .doing(COUNTING)
     .await
     .map(drop)
+}
+
+/// Whoever knows the password on a known device is the owner.
+async fn forgive(tx: &mut Tx, device: HashedSecret, user: UserId, now: Timestamp) -> Result<()> {
+    query("UPDATE devices SET failures = 0, seen_at = $1 WHERE token = $2 AND user_id = $3")
+        .bind(now.as_millis())
+        .bind(device.as_bytes().to_vec())
+        .bind(user.as_bytes().to_vec())
+        .execute(&mut **tx)
+        .doing(REMEMBERING)
+        .await
+        .map(drop)
 }
 
 /// A device whose token somebody planted must not become known by that token: it gets a fresh one, and takes along what
@@ -223,61 +271,58 @@ async fn device_has_not_failed(tx: &mut Tx, device: &ShownDevice) -> Result<()> 
 async fn remember(
     tx: &mut Tx,
     shown: Option<HashedSecret>,
-    welcome: &Welcome,
+    success: &Success,
     now: Timestamp,
 ) -> Result<()> {
-    let user = welcome.user.as_bytes().as_slice();
-    let fresh = welcome.fresh.as_bytes().as_slice();
-    hold_account(tx, welcome.user).await?;
+    let (user, fresh) = (success.user.as_bytes(), success.fresh.as_bytes());
     if let Some(shown) = shown {
         query("DELETE FROM devices WHERE token = $1 AND user_id = $2")
-            .bind(shown.as_bytes().as_slice())
-            .bind(user)
+            .bind(shown.as_bytes().to_vec())
+            .bind(user.to_vec())
             .execute(&mut **tx)
-            .doing(WELCOMING)
+            .doing(REMEMBERING)
             .await?;
         query("UPDATE devices SET token = $1 WHERE token = $2")
-            .bind(fresh)
-            .bind(shown.as_bytes().as_slice())
+            .bind(fresh.to_vec())
+            .bind(shown.as_bytes().to_vec())
             .execute(&mut **tx)
-            .doing(WELCOMING)
+            .doing(REMEMBERING)
             .await?;
     }
     query(
         "INSERT INTO devices (id, token, user_id, failures, seen_at)
          SELECT $1, $2, id, 0, $3 FROM users WHERE id = $4 AND epoch = $5",
     )
-    .bind(SessionId::random().as_bytes().as_slice())
-    .bind(fresh)
+    .bind(SessionId::random().as_bytes().to_vec())
+    .bind(fresh.to_vec())
     .bind(now.as_millis())
-    .bind(user)
-    .bind(welcome.epoch)
+    .bind(user.to_vec())
+    .bind(success.epoch)
     .execute(&mut **tx)
-    .doing(WELCOMING)
+    .doing(REMEMBERING)
     .await?;
-    keep_the_last(tx, welcome).await
+    keep_the_last(tx, success).await
 }
 
 /// Of the account's devices, and of the accounts of this browser.
-async fn keep_the_last(tx: &mut Tx, welcome: &Welcome) -> Result<()> {
+async fn keep_the_last(tx: &mut Tx, success: &Success) -> Result<()> {
     query(
         "DELETE FROM devices WHERE user_id = $1 AND id NOT IN
-             (SELECT id FROM devices WHERE user_id = $1 AND failures < $2 ORDER BY seen_at DESC, id LIMIT $3)",
+             (SELECT id FROM devices WHERE user_id = $1 ORDER BY seen_at DESC, id LIMIT $2)",
     )
-    .bind(welcome.user.as_bytes().as_slice())
-    .bind(i64::from(PER_DEVICE))
-    .bind(i64::from(DEVICES))
+    .bind(success.user.as_bytes().to_vec())
+    .bind(i64::from(KEPT_DEVICES))
     .execute(&mut **tx)
-    .doing(WELCOMING)
+    .doing(REMEMBERING)
     .await?;
     query(
         "DELETE FROM devices WHERE token = $1 AND id NOT IN
              (SELECT id FROM devices WHERE token = $1 ORDER BY seen_at DESC, id LIMIT $2)",
     )
-    .bind(welcome.fresh.as_bytes().as_slice())
+    .bind(success.fresh.as_bytes().to_vec())
     .bind(ACCOUNTS)
     .execute(&mut **tx)
-    .doing(WELCOMING)
+    .doing(REMEMBERING)
     .await
     .map(drop)
 }
@@ -290,4 +335,42 @@ pub(super) async fn forget_devices(tx: &mut Tx, user: UserId) -> Result<()> {
         .doing("forgetting an account's devices")
         .await
         .map(drop)
+}
+
+/// Deletes what counts nothing any longer and, where more names were typed that nobody has than are kept, those with the fewest
+/// failures. Answers whether it deleted as many as it may.
+pub(super) async fn sweep_throttles(tx: &mut Tx, now: Timestamp, names: u64) -> Result<bool> {
+    const DOING: &str = "sweeping throttles";
+    let rates = query(concat!(
+        "DELETE FROM throttles WHERE key IN
+             (SELECT key FROM throttles WHERE NOT of_account AND at <= $1 LIMIT $2",
+        skip_locked!(),
+        ")"
+    ))
+    .bind(now.as_millis())
+    .bind(MANY.cast_signed())
+    .execute(&mut **tx)
+    .doing(DOING)
+    .await?;
+    let (kept,): (i64,) = query_as(
+        "SELECT count(*) FROM (SELECT 1 FROM throttles WHERE of_account AND NOT is_known LIMIT $1) AS names",
+    )
+    .bind((names + MANY).cast_signed())
+    .fetch_one(&mut **tx)
+    .doing(DOING)
+    .await?;
+    let excess = kept.unsigned_abs().saturating_sub(names);
+    if excess > 0 {
+        query(concat!(
+            "DELETE FROM throttles WHERE key IN
+                 (SELECT key FROM throttles WHERE of_account AND NOT is_known ORDER BY failures, at LIMIT $1",
+            skip_locked!(),
+            ")"
+        ))
+        .bind(excess.cast_signed())
+        .execute(&mut **tx)
+        .doing(DOING)
+        .await?;
+    }
+    Ok(rates.rows_affected() >= MANY || excess >= MANY)
 }

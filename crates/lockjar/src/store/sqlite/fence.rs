@@ -57,12 +57,14 @@ fn moved(to: &str) -> StoreError {
 }
 
 /// All that a server reads or writes, the change feed with it: who cannot read that believes no cache.
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 8] = [
     "users",
     "sessions",
     "refreshes",
     "keys",
     "devices",
+    "one_time_tokens",
+    "throttles",
     "changes",
 ];
 

@@ -9,6 +9,13 @@ compile_error!(
     "lockjar's SQLite store needs Unix: elsewhere nothing says whether a file was replaced by another"
 );
 
+/// There is one writer, who waits for nobody's rows.
+macro_rules! skip_locked {
+    () => {
+        ""
+    };
+}
+
 mod chores;
 mod feed;
 #[cfg_attr(not(feature = "postgres"), allow(dead_code))]
@@ -52,6 +59,8 @@ use file::FileId;
 
 // What the files of `store/sql` are compiled with here.
 type SqlStore = SqliteStore;
+/// Rows of a kind that one sweep deletes at the most, so that it never holds the writer for long.
+const MANY: u64 = 1_000;
 type Connection = SqliteConnection;
 type Tx = Transaction<'static, Sqlite>;
 

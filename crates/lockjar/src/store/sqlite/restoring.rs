@@ -57,15 +57,9 @@ impl SqliteStore {
         refuse_to_overwrite(&path)?;
         let unfinished = beside(&path, ".restoring");
         // What one that was killed has left.
-        let _ = fs::remove_file(&unfinished);
+        remove_database(&unfinished);
         let done = restore_as(&unfinished, backup, &path, now).await;
-        for name in [
-            unfinished.clone(),
-            beside(&unfinished, "-wal"),
-            beside(&unfinished, "-shm"),
-        ] {
-            let _ = fs::remove_file(name);
-        }
+        remove_database(&unfinished);
         done
     }
 }
@@ -91,6 +85,13 @@ fn refuse_to_overwrite(path: &Path) -> Result<()> {
             "there is a file {} already: stop what serves from it and put it away, or name another place with --database",
             name.display()
         ))),
+    }
+}
+
+/// With its log, which would be taken for that of the next file of this name.
+fn remove_database(path: &Path) {
+    for end in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(beside(path, end));
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) async fn live() -> Response {
 #[utoipa::path(
     get, path = "/health/ready", tag = "Health",
     responses(
-        (status = 200, description = "The store can be read; with how old the news of revocations is, and whether sessions are checked by memory"),
+        (status = 200, description = "The store can be read, or --on-outage lets the known in for a while without it; with how old the news of revocations is, and whether sessions are checked by memory"),
         (status = 503, description = "The store cannot be read", body = RefusedBody),
     ),
 )]

@@ -56,12 +56,12 @@ pub(super) async fn recover(
     asking: Asking,
     ReadFields(fields): ReadFields,
 ) -> Response {
-    let token = fields
-        .as_ref()
-        .ok()
-        .and_then(|fields| fields.peek("token"))
-        .unwrap_or_default()
-        .to_owned();
+    let fields = match fields {
+        Ok(fields) => fields,
+        Err(refusal) if asking.wants_page => return answer::refusal_page(&site.auth, refusal),
+        Err(refusal) => return refusal.into_json(&site.auth),
+    };
+    let token = fields.peek("token").unwrap_or_default().to_owned();
     match attempt(&site, fields).await {
         Ok(()) => asking.done("Password changed", "/login?notice=recovered"),
         Err(refusal) if asking.wants_page => refused_page(&site, token, refusal).await,
@@ -69,8 +69,8 @@ pub(super) async fn recover(
     }
 }
 
-async fn attempt(site: &Mounted, fields: Result<Fields, Refusal>) -> Result<(), Refusal> {
-    let form = RecoverForm::read(fields?)?;
+async fn attempt(site: &Mounted, fields: Fields) -> Result<(), Refusal> {
+    let form = RecoverForm::read(fields)?;
     let token = parse(&form.token)?;
     Ok(site.auth.recover(&token, form.new_password).await?)
 }
@@ -87,7 +87,7 @@ fn parse(token: &str) -> Result<RecoveryToken, Error> {
 
 /// Whose link it is.
 async fn recovering(auth: &Auth, token: &str) -> Result<String, Error> {
-    Ok(auth.recovering(&parse(token)?).await?.username)
+    Ok(auth.recovery_user(&parse(token)?).await?.username)
 }
 
 struct Shown {

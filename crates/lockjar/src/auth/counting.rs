@@ -1,7 +1,8 @@
-//! Counting those who guess, before anything is known of what they guess at: not whether there is such an account, nor what is
-//! looked up or hashed.
+//! Counting attempts, before anything is known of what they are at: not whether there is such an account, nor what is looked
+//! up or hashed.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use hmac::Mac;
 
@@ -11,10 +12,10 @@ use crate::error::{Error, StoreError};
 use crate::id::UserId;
 use crate::mac::hmac_sha256;
 use crate::opaque::DeviceToken;
-use crate::password::{HashPool, Slot, Who};
-use crate::store::{Attempt, Counted, Counter, Epoch, ShownDevice, Store, Welcome};
+use crate::password::{Priority, Slot};
+use crate::store::{Attempt, Counted, Counter, Epoch, Store, Success};
 use crate::throttle::{PerAddress, Rule};
-use crate::user::Username;
+use crate::user::{User, Username};
 
 /// What is counted by, under which key.
 pub(super) struct Throttle {
@@ -66,94 +67,115 @@ impl Throttle {
     }
 }
 
-/// A guess that was counted.
-pub(super) struct Guess {
+/// An attempt that was counted, with the device that it showed.
+pub(super) struct CountedAttempt {
     attempt: Attempt,
     counted: Counted,
+    shown: Option<DeviceToken>,
 }
 
 impl Auth {
-    /// Counts a guess at the password of whoever has this name, and takes a place in the queue of the password threads.
-    pub(super) async fn guess(&self, typed: &str, client: &Client) -> Result<(Guess, Slot), Error> {
+    /// Takes a place in the queue of the password threads, and counts a guess at the password of whoever has this name.
+    pub(super) async fn count_guess(
+        &self,
+        typed: &str,
+        client: &Client,
+    ) -> Result<(CountedAttempt, Slot), Error> {
         let throttle = &self.inner.throttle;
         let mut counters = vec![throttle.account(typed)];
         let failures = throttle.per_address.failures;
         counters.extend(throttle.networks("log-in", client.address, failures));
-        let device = client.device.as_ref().map(DeviceToken::hash);
         let name = Username::parse(typed).ok();
-        let device = device.zip(name).map(|(token, name)| ShownDevice {
-            token,
-            name: name.key().to_owned(),
-        });
-        self.count(counters, device).await
+        let name = name.map(|name| name.key().to_owned());
+        self.count(counters, name, client.device.as_ref()).await
     }
 
-    /// Counts an attempt to sign up. It is not taken back if there is an account afterwards.
-    pub(super) async fn count_sign_up(&self, client: &Client) -> Result<(Guess, Slot), Error> {
+    /// The same for an attempt to sign up, at nobody's account.
+    pub(super) async fn count_sign_up(
+        &self,
+        client: &Client,
+    ) -> Result<(CountedAttempt, Slot), Error> {
         let throttle = &self.inner.throttle;
         let sign_ups = throttle.per_address.sign_ups;
-        self.count(throttle.networks("sign-up", client.address, sign_ups), None)
-            .await
+        self.count(
+            throttle.networks("sign-up", client.address, sign_ups),
+            None,
+            None,
+        )
+        .await
     }
 
+    /// The place comes first, so that no more attempts are counted at once than can be tried.
     async fn count(
         &self,
         counters: Vec<Counter>,
-        device: Option<ShownDevice>,
-    ) -> Result<(Guess, Slot), Error> {
+        name: Option<String>,
+        shown: Option<&DeviceToken>,
+    ) -> Result<(CountedAttempt, Slot), Error> {
         let inner = &self.inner;
-        // A queue that is full is no reason to write anything.
-        if !inner.hashing.has_room() {
-            return Err(HashPool::overloaded());
-        }
+        let may_be_known = match shown {
+            Some(_) => Priority::Known,
+            None => Priority::Stranger,
+        };
+        let slot = inner.hashing.admit(may_be_known)?;
         let attempt = Attempt {
             counters,
-            device,
+            device: shown.map(DeviceToken::hash),
+            name,
             at: inner.clock.now(),
         };
         let counted = match inner.throttle.is_off {
-            true => Counted::Stranger,
+            true => Counted::Device,
             false => inner.store.count(&attempt).await?,
         };
-        let who = match counted {
-            Counted::Device => Who::Known,
-            Counted::Stranger => Who::Stranger,
-            Counted::Refused(retry_after) => {
-                tracing::info!(
-                    event = "throttled",
-                    seconds = retry_after.as_secs(),
-                    "an attempt was refused unseen"
-                );
-                return Err(Error::Throttled { retry_after });
-            }
-        };
-        let guess = Guess { attempt, counted };
-        match inner.hashing.admit(who) {
-            Ok(slot) => Ok((guess, slot)),
-            Err(error) => {
-                self.take_back(&guess).await;
-                Err(error)
-            }
+        if let Counted::Refused(retry_after) = counted {
+            let seconds = retry_after.as_secs();
+            tracing::info!(
+                event = "throttled",
+                seconds,
+                "an attempt was refused unseen"
+            );
+            return Err(Error::Throttled { retry_after });
         }
+        let attempt = CountedAttempt {
+            attempt,
+            counted,
+            shown: shown.cloned(),
+        };
+        let slot = match counted {
+            Counted::Device => Ok(slot),
+            _ => inner.hashing.as_stranger(slot),
+        };
+        let slot = self.unless_faulty(&attempt, slot).await?;
+        Ok((attempt, slot))
+    }
+
+    /// Takes back what was not tried to its end, because of a fault.
+    pub(super) async fn unless_faulty<T>(
+        &self,
+        attempt: &CountedAttempt,
+        outcome: Result<T, Error>,
+    ) -> Result<T, Error> {
+        if let Err(Error::Overloaded { .. } | Error::Unavailable(_)) = outcome {
+            self.take_back(attempt).await;
+        }
+        outcome
     }
 
     /// It did not fail, or was never tried.
-    pub(super) async fn take_back(&self, guess: &Guess) {
+    pub(super) async fn take_back(&self, counted: &CountedAttempt) {
         if !self.inner.throttle.is_off {
-            let done = self
-                .inner
-                .store
-                .take_back(&guess.attempt, guess.counted)
-                .await;
+            let (attempt, as_what) = (&counted.attempt, counted.counted);
+            let done = self.inner.store.take_back(attempt, as_what).await;
             note(&done, "an attempt that did not fail stays counted");
         }
     }
 
-    /// It succeeded: the browser is a known device from now on. Answers the token that it is given, if it needs one. Whoever
-    /// has logged in is logged in, whatever comes of this.
-    pub(super) async fn welcome(
+    /// It succeeded: the browser is a known device from now on. Answers the token that it is given. Whoever has logged in is
+    /// logged in, whatever comes of this; and it is done even if they have hung up.
+    pub(super) async fn remember_device(
         &self,
-        guess: &Guess,
+        counted: CountedAttempt,
         user: UserId,
         epoch: Epoch,
     ) -> Option<DeviceToken> {
@@ -161,47 +183,53 @@ impl Auth {
             return None;
         }
         let fresh = DeviceToken::generate();
-        let welcome = Welcome {
+        let success = Success {
             user,
             epoch,
             fresh: fresh.hash(),
         };
-        let done = self
-            .inner
-            .store
-            .welcome(&guess.attempt, guess.counted, &welcome)
-            .await;
-        let is_known = note(&done, "a device was not remembered");
-        (is_known && guess.counted == Counted::Stranger).then_some(fresh)
+        let (store, as_what) = (Arc::clone(&self.inner.store), counted.counted);
+        let (attempt, shown) = (counted.attempt, counted.shown);
+        let remembering = async move { Ok(store.succeed(&attempt, as_what, &success).await) };
+        let done = Self::to_the_end(remembering).await.ok()?;
+        let is_remembered = note(&done, "a device was not remembered");
+        match as_what {
+            // Sent again, so that its cookie lasts for as long as it is used.
+            Counted::Device => shown,
+            _ => is_remembered.then_some(fresh),
+        }
     }
 
-    /// The same for an account that was just made: it was counted as a sign-up, which stays counted.
-    pub(super) async fn welcome_new(&self, client: &Client, user: UserId) -> Option<DeviceToken> {
-        let device = client.device.as_ref().map(|device| ShownDevice {
-            token: device.hash(),
-            name: String::new(),
-        });
+    /// The same where nothing was counted against the account: after a sign-up, and for whoever has just set the password.
+    pub(super) async fn remember_device_uncounted(
+        &self,
+        client: &Client,
+        user: &User,
+        epoch: Epoch,
+    ) -> Option<DeviceToken> {
         let attempt = Attempt {
             counters: Vec::new(),
-            device,
+            device: client.device.as_ref().map(DeviceToken::hash),
+            name: None,
             at: self.inner.clock.now(),
         };
-        let guess = Guess {
+        let counted = CountedAttempt {
             attempt,
             counted: Counted::Stranger,
+            shown: None,
         };
-        self.welcome(&guess, user, 0).await
+        self.remember_device(counted, user.id, epoch).await
     }
 
     /// Forgets the failures of strangers at an account, and of its devices.
-    pub(super) async fn unlock(&self, name: &Username, user: UserId) -> Result<(), Error> {
-        let account = self.inner.throttle.account(name.key());
-        Ok(self.inner.store.unlock(account.key, user).await?)
+    pub(super) async fn unlock(&self, user: &User) -> Result<(), StoreError> {
+        let account = self.inner.throttle.account(&user.username);
+        self.inner.store.unlock(account.key, user.id).await
     }
 }
 
 /// Whether it was done. If not, it is told to the log: whoever asked has their answer already.
-fn note(done: &crate::store::Result<()>, what: &str) -> bool {
+pub(super) fn note(done: &crate::store::Result<()>, what: &str) -> bool {
     if let Err(error) = done {
         tracing::warn!(%error, source = super::keeper::source(error), "{what}");
     }
