@@ -34,6 +34,9 @@ mod restoring;
 mod rows;
 #[path = "../sql/sessions.rs"]
 mod sessions;
+#[cfg(test)]
+#[path = "../sql/sweeping.rs"]
+mod sweeping;
 #[path = "../sql/throttles.rs"]
 mod throttles;
 #[path = "../sql/users.rs"]

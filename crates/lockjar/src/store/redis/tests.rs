@@ -177,6 +177,24 @@ async fn a_cache_forgets_everything_when_redis_may_have_lost_something() {
     redis.thaw();
 }
 
+/// It is seen once, and told when somebody hears it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loss_that_was_seen_while_the_database_was_away_is_told_afterwards() {
+    let (redis, server) = (Redis::start(), Postgres::start());
+    let store = open(&redis, &server.url()).await;
+    let cursor = store.beat(None).await.unwrap().cursor;
+    redis.restart_empty();
+    server.freeze();
+    assert!(store.beat(Some(cursor)).await.is_err());
+    server.thaw();
+    let mut told = 0;
+    for _ in 0..50 {
+        let beat = store.beat(Some(cursor)).await.unwrap();
+        told += u32::from(beat.changes.is_none());
+    }
+    assert_eq!(told, 1, "it is told, and told once");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_snapshot_brings_no_ended_session_back_and_loses_none_that_was_kept() {
     let (redis, database) = (Redis::start(), database());
