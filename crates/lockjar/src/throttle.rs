@@ -92,10 +92,10 @@ impl Rule {
             Self::Account if before.at > now => Err(before.at.since(now)),
             Self::Account => {
                 let failures = before.failures + 1;
-                Ok(Count {
-                    failures,
-                    at: now.after(wait_after(failures)),
-                })
+                // Where there is no wait no moment is noted: another node's clock may be a little behind, and requests overtake
+                // each other.
+                let at = wait_after(failures).map_or(before.at, |wait| now.after(wait));
+                Ok(Count { failures, at })
             }
             Self::Rate { burst, refill } => {
                 let at = before.at.max(now).after(refill);
@@ -124,13 +124,10 @@ impl Rule {
     }
 }
 
-fn wait_after(failures: u32) -> Duration {
-    match failures.checked_sub(FREE) {
-        None | Some(0) => Duration::ZERO,
-        Some(more) => FIRST_WAIT
-            .saturating_mul(2_u32.saturating_pow(more - 1))
-            .min(LONGEST_WAIT),
-    }
+fn wait_after(failures: u32) -> Option<Duration> {
+    let more = failures.checked_sub(FREE + 1)?;
+    let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(more));
+    Some(wait.min(LONGEST_WAIT))
 }
 
 #[cfg(test)]
@@ -172,6 +169,16 @@ mod tests {
             count = Rule::Account.count(count, START).unwrap();
         }
         assert_eq!(Rule::Account.count(count, START), Err(FIRST_WAIT));
+    }
+
+    #[test]
+    fn the_first_ten_wait_for_nobody_in_whatever_order_they_come() {
+        let mut count = Count::default();
+        for number in 0..u64::from(FREE) {
+            let earlier = START.before(Duration::from_millis(number));
+            count = Rule::Account.count(count, earlier).unwrap();
+        }
+        assert_eq!(count.at, Timestamp::default());
     }
 
     #[test]
