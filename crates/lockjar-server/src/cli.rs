@@ -87,7 +87,7 @@ pub(crate) enum Command {
     },
     /// Move a SQLite database to PostgreSQL while it serves; nobody is logged out. Started again it goes on where it was
     ///
-    /// Accounts, sessions, password hashes, keys and known devices are copied; what changes meanwhile is followed. Then the source is
+    /// Accounts, sessions, password hashes, keys and known devices are copied, counts of failures and recovery links not; what changes meanwhile is followed. Then the source is
     /// fenced: it never serves again. Both sides are compared, and the target opens. Start it with the settings that the
     /// source is served with: it waits for its --staleness.
     Copy {
@@ -154,7 +154,7 @@ pub(crate) enum UserCommand {
         /// The username
         name: String,
     },
-    /// Set a password; the account is logged out everywhere
+    /// Set a password; the account is logged out everywhere, and failed log-ins and known devices are forgotten
     Password {
         /// The username
         name: String,

@@ -250,11 +250,11 @@ settings! {
     #[arg(long, global = true, env = "LOCKJAR_FORWARDED_HEADER", value_name = "HEADER")]
     forwarded_header: ForwardedHeaderSetting,
     /// Failed log-ins an hour from one address [default: 100]
-    #[arg(long, global = true, env = "LOCKJAR_THROTTLE_FAILURES", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, global = true, env = "LOCKJAR_THROTTLE_FAILURES", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     #[serde(rename = "throttle.failures")]
     throttle_failures: u32,
     /// Sign-ups an hour from one address [default: 30]
-    #[arg(long, global = true, env = "LOCKJAR_THROTTLE_SIGN_UPS", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, global = true, env = "LOCKJAR_THROTTLE_SIGN_UPS", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     #[serde(rename = "throttle.sign_ups")]
     throttle_sign_ups: u32,
     /// Other origins whose pages may change state here, separated by commas [default: none]

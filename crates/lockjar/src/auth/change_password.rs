@@ -58,7 +58,9 @@ impl Auth {
         password: Password,
         client: &Client,
     ) -> Result<(), Error> {
-        let (attempt, slot) = self.count_guess(&known.user.username, client).await?;
+        let (attempt, slot) = self
+            .count_guess(&known.user.username, client, Priority::Known)
+            .await?;
         let (argon, hash) = (self.inner.argon, known.hash.clone());
         let verdict = slot
             .run(move |memory| memory.verify(argon, &password, Some(&hash)))

@@ -3,8 +3,11 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hmac::Mac;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::{Auth, Client};
 use crate::address::Network;
@@ -12,7 +15,7 @@ use crate::error::{Error, StoreError};
 use crate::id::UserId;
 use crate::mac::hmac_sha256;
 use crate::opaque::DeviceToken;
-use crate::password::{Priority, Slot};
+use crate::password::{HashPool, Priority, Slot};
 use crate::store::{Attempt, Counted, Counter, Epoch, Store, Success};
 use crate::throttle::{PerAddress, Rule};
 use crate::user::{User, Username};
@@ -22,7 +25,13 @@ pub(super) struct Throttle {
     key: [u8; 32],
     per_address: PerAddress,
     is_off: bool,
+    turns: Semaphore,
 }
+
+/// Attempts that are counted at once.
+const TURNS: usize = 8;
+/// How long one waits for its turn before it is told to come back.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Throttle {
     pub(super) async fn of(
@@ -34,6 +43,7 @@ impl Throttle {
             key: store.throttle_key().await?,
             per_address,
             is_off,
+            turns: Semaphore::new(TURNS),
         })
     }
 
@@ -75,11 +85,13 @@ pub(super) struct CountedAttempt {
 }
 
 impl Auth {
-    /// Takes a place in the queue of the password threads, and counts a guess at the password of whoever has this name.
+    /// Counts a guess at the password of whoever has this name, and takes a place in the queue of the password threads, worth
+    /// `least` or more.
     pub(super) async fn count_guess(
         &self,
         typed: &str,
         client: &Client,
+        least: Priority,
     ) -> Result<(CountedAttempt, Slot), Error> {
         let throttle = &self.inner.throttle;
         let mut counters = vec![throttle.account(typed)];
@@ -87,7 +99,8 @@ impl Auth {
         counters.extend(throttle.networks("log-in", client.address, failures));
         let name = Username::parse(typed).ok();
         let name = name.map(|name| name.key().to_owned());
-        self.count(counters, name, client.device.as_ref()).await
+        self.count(counters, name, client.device.as_ref(), least)
+            .await
     }
 
     /// The same for an attempt to sign up, at nobody's account.
@@ -97,37 +110,29 @@ impl Auth {
     ) -> Result<(CountedAttempt, Slot), Error> {
         let throttle = &self.inner.throttle;
         let sign_ups = throttle.per_address.sign_ups;
-        self.count(
-            throttle.networks("sign-up", client.address, sign_ups),
-            None,
-            None,
-        )
-        .await
+        let networks = throttle.networks("sign-up", client.address, sign_ups);
+        self.count(networks, None, None, Priority::Stranger).await
     }
 
-    /// The place comes first, so that no more attempts are counted at once than can be tried.
+    /// `least` is what the place is worth whatever device is shown.
     async fn count(
         &self,
         counters: Vec<Counter>,
         name: Option<String>,
         shown: Option<&DeviceToken>,
+        least: Priority,
     ) -> Result<(CountedAttempt, Slot), Error> {
         let inner = &self.inner;
-        let may_be_known = match shown {
-            Some(_) => Priority::Known,
-            None => Priority::Stranger,
-        };
-        let slot = inner.hashing.admit(may_be_known)?;
+        if shown.is_none() && !inner.hashing.has_room(least) {
+            return Err(HashPool::overloaded());
+        }
         let attempt = Attempt {
             counters,
             device: shown.map(DeviceToken::hash),
             name,
             at: inner.clock.now(),
         };
-        let counted = match inner.throttle.is_off {
-            true => Counted::Device,
-            false => inner.store.count(&attempt).await?,
-        };
+        let counted = self.ask_for_count(&attempt).await?;
         if let Counted::Refused(retry_after) = counted {
             let seconds = retry_after.as_secs();
             tracing::info!(
@@ -137,17 +142,38 @@ impl Auth {
             );
             return Err(Error::Throttled { retry_after });
         }
-        let attempt = CountedAttempt {
+        let priority = match counted {
+            Counted::Device => Priority::Known,
+            _ => least,
+        };
+        let mut attempt = CountedAttempt {
             attempt,
             counted,
             shown: shown.cloned(),
         };
-        let slot = match counted {
-            Counted::Device => Ok(slot),
-            _ => inner.hashing.as_stranger(slot),
+        match inner.hashing.admit(priority) {
+            Ok(slot) => Ok((attempt, slot)),
+            Err(full) => {
+                // The address has asked for all that, and gets nothing of it back.
+                let counters = &mut attempt.attempt.counters;
+                counters.retain(|counter| counter.rule == Rule::Account);
+                self.take_back(&attempt).await;
+                Err(full)
+            }
+        }
+    }
+
+    /// In turns, so that a storm of attempts costs the store no more at once than it bears.
+    async fn ask_for_count(&self, attempt: &Attempt) -> Result<Counted, Error> {
+        let throttle = &self.inner.throttle;
+        if throttle.is_off {
+            return Ok(Counted::Device);
+        }
+        let turn = timeout(PATIENCE, throttle.turns.acquire()).await;
+        let Ok(Ok(_turn)) = turn else {
+            return Err(HashPool::overloaded());
         };
-        let slot = self.unless_faulty(&attempt, slot).await?;
-        Ok((attempt, slot))
+        Ok(self.inner.store.count(attempt).await?)
     }
 
     /// Takes back what was not tried to its end, because of a fault.
@@ -221,6 +247,14 @@ impl Auth {
         self.remember_device(counted, user.id, epoch).await
     }
 
+    /// Nobody has failed at an account that was just made, however often the name was tried before.
+    pub(super) async fn begin_anew(&self, user: &User) {
+        note(
+            &self.unlock(user).await,
+            "failures at a name before it was an account's still count",
+        );
+    }
+
     /// Forgets the failures of strangers at an account, and of its devices.
     pub(super) async fn unlock(&self, user: &User) -> Result<(), StoreError> {
         let account = self.inner.throttle.account(&user.username);
@@ -245,6 +279,7 @@ mod tests {
             key: [key; 32],
             per_address: PerAddress::default(),
             is_off: false,
+            turns: Semaphore::new(TURNS),
         }
     }
 

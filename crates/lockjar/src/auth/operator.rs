@@ -40,6 +40,7 @@ impl<'a> Operator<'a> {
         let slot = self.auth.inner.hashing.admit(Priority::Known)?;
         let user = self.auth.new_user(slot, &request).await?;
         if self.auth.inner.store.create(&user, None).await? {
+            self.auth.begin_anew(&self.user(name).await?).await;
             Ok(user.id)
         } else {
             Err(Error::UsernameTaken)

@@ -6,7 +6,7 @@ use super::counting::note;
 use super::{Auth, Operator};
 use crate::error::{Error, Problem};
 use crate::opaque::RecoveryToken;
-use crate::password::{Password, Priority, Slot};
+use crate::password::{Password, Priority};
 use crate::store::{By, Credentials, NewOneTime, PasswordChange};
 use crate::user::{User, Username};
 
@@ -64,9 +64,9 @@ impl Auth {
     /// Whose password a token would set, while it is good. It is not used up by asking.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where it is not good, or not any longer; [`Error::Overloaded`], [`Error::Unavailable`].
+    /// [`Error::Invalid`] where it is not good, or not any longer; [`Error::Unavailable`].
     pub async fn recovery_user(&self, token: &RecoveryToken) -> Result<User, Error> {
-        Ok(self.recoverable(token).await?.0.user)
+        Ok(self.recoverable(token).await?.user)
     }
 
     /// Sets a new password by a token, which is used up. All of the user's sessions end, no device is known any longer, and the
@@ -76,11 +76,13 @@ impl Auth {
     /// [`Error::Invalid`] where the token is not good, or the password breaks a rule: then the token is still good;
     /// [`Error::Overloaded`], [`Error::Unavailable`].
     pub async fn recover(&self, token: &RecoveryToken, new: Password) -> Result<(), Error> {
-        let (known, slot) = self.recoverable(token).await?;
+        let known = self.recoverable(token).await?;
         let names = vec![
             known.user.username.clone(),
             known.user.email.clone().unwrap_or_default(),
         ];
+        // Whoever has such a link has shown more than a known device.
+        let slot = self.inner.hashing.admit(Priority::Known)?;
         let hash = self.hash_new(slot, "new_password", new, names).await?;
         let change = PasswordChange {
             user: known.user.id,
@@ -104,12 +106,10 @@ impl Auth {
         .await
     }
 
-    /// Whoever makes tokens up waits for a place as others do who have to prove something.
-    async fn recoverable(&self, token: &RecoveryToken) -> Result<(Credentials, Slot), Error> {
-        let slot = self.inner.hashing.admit(Priority::Stranger)?;
+    async fn recoverable(&self, token: &RecoveryToken) -> Result<Credentials, Error> {
         let now = self.inner.clock.now();
         let known = self.inner.store.one_time(&token.hash(), now).await?;
-        known.map(|known| (known, slot)).ok_or_else(not_good)
+        known.ok_or_else(not_good)
     }
 }
 

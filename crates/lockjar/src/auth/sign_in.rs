@@ -1,4 +1,4 @@
-//! Log-in. The order matters: the guess takes a place in the queue and is counted first, so that neither limit says anything
+//! Log-in. The order matters: the guess is counted and takes a place in the queue first, so that neither limit says anything
 //! about who exists; then the look-up; then a hash, whether or not there is a user; then the session, only while the epoch is the one that the
 //! password was checked at.
 
@@ -113,7 +113,9 @@ impl Auth {
     ///   is looked up.
     /// - [`Error::Unavailable`]: the store could not answer.
     pub async fn sign_in(&self, request: SignIn) -> Result<SignedIn, Error> {
-        let (attempt, slot) = self.count_guess(&request.username, &request.client).await?;
+        let (attempt, slot) = self
+            .count_guess(&request.username, &request.client, Priority::Stranger)
+            .await?;
         let checked = self.check_password(slot, &request).await;
         let (known, verdict) = self.unless_faulty(&attempt, checked).await?;
         let Some(known) = known.filter(|_| verdict != Verdict::Wrong) else {

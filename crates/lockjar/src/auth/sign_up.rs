@@ -49,13 +49,8 @@ impl Auth {
     /// - [`Error::Unavailable`]: nothing was written, or it is not known.
     pub async fn sign_up(&self, request: SignUp) -> Result<SignedIn, Error> {
         let (attempt, slot) = self.count_sign_up(&request.client).await?;
-        let user = match self.new_user(slot, &request).await {
-            Ok(user) => user,
-            Err(error) => {
-                self.take_back(&attempt).await;
-                return Err(error);
-            }
-        };
+        let checked = self.new_user(slot, &request).await;
+        let user = self.unless_faulty(&attempt, checked).await?;
         let shown = User {
             id: user.id,
             username: user.name.as_str().to_owned(),
@@ -66,17 +61,15 @@ impl Auth {
         let (mut signed_in, session) =
             self.new_session(Arc::new(shown), request.remember, &request.client)?;
         let auth = self.clone();
-        let created =
-            Self::to_the_end(
-                async move { Ok(auth.inner.store.create(&user, Some(&session)).await?) },
-            )
-            .await?;
-        if !created {
+        let creating = async move { Ok(auth.inner.store.create(&user, Some(&session)).await?) };
+        let created = Self::to_the_end(creating).await;
+        if !self.unless_faulty(&attempt, created).await? {
             return Err(Error::UsernameTaken);
         }
         if let Some(presented) = request.client.presented {
             self.retire(presented).await;
         }
+        self.begin_anew(&signed_in.user).await;
         // A new account's epoch is 0.
         signed_in.device = self
             .remember_device_uncounted(&request.client, &signed_in.user, 0)

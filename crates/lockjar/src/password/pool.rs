@@ -72,30 +72,33 @@ impl HashPool {
     /// A place in the queue, or the answer that there is none. It comes before anything is looked up, so that a full
     /// queue says nothing about who exists.
     pub(crate) fn admit(&self, priority: Priority) -> Result<Slot, Error> {
-        let slot = Slot {
-            places: vec![place_in(&self.slots)?],
-            jobs: self.jobs.clone(),
-        };
-        match priority {
-            Priority::Known => Ok(slot),
-            Priority::Stranger => self.as_stranger(slot),
+        let mut places = vec![place_in(&self.slots)?];
+        if priority == Priority::Stranger {
+            places.push(place_in(&self.strangers)?);
         }
+        Ok(Slot {
+            places,
+            jobs: self.jobs.clone(),
+        })
     }
 
-    /// Makes a stranger's place of one that was taken for somebody who might have been known.
-    pub(crate) fn as_stranger(&self, mut slot: Slot) -> Result<Slot, Error> {
-        if slot.places.len() == 1 {
-            slot.places.push(place_in(&self.strangers)?);
+    /// Whether there is a place, before anything is done for it.
+    pub(crate) fn has_room(&self, priority: Priority) -> bool {
+        let is_free = |queue: &Semaphore| queue.available_permits() > 0;
+        is_free(&self.slots) && (priority == Priority::Known || is_free(&self.strangers))
+    }
+
+    /// The answer that there is no place.
+    pub(crate) const fn overloaded() -> Error {
+        Error::Overloaded {
+            retry_after: RETRY_AFTER,
         }
-        Ok(slot)
     }
 }
 
 fn place_in(queue: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Error> {
     let place = Arc::clone(queue).try_acquire_owned();
-    place.map_err(|_| Error::Overloaded {
-        retry_after: RETRY_AFTER,
-    })
+    place.map_err(|_| HashPool::overloaded())
 }
 
 /// A place in the queue, given up when the job has run or the slot is dropped.
@@ -190,11 +193,7 @@ mod tests {
         let pool = HashPool::with(1, 4).unwrap();
         let _strangers = [Priority::Stranger; 2].map(|it| pool.admit(it).unwrap());
         assert!(pool.admit(Priority::Stranger).is_err());
-        let perhaps = pool.admit(Priority::Known).unwrap();
-        assert!(
-            pool.as_stranger(perhaps).is_err(),
-            "and it gives its place back"
-        );
+        assert!(!pool.has_room(Priority::Stranger) && pool.has_room(Priority::Known));
         let _known = [Priority::Known; 2].map(|it| pool.admit(it).unwrap());
         assert!(pool.admit(Priority::Known).is_err());
     }

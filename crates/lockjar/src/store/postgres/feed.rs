@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _, FromRow};
 
-use super::pool::{Pool, execute};
+use super::pool::Pool;
 use super::rows::change;
 use super::{Doing, PostgresStore, migrations};
 use crate::clock::Timestamp;
@@ -30,9 +30,9 @@ use crate::store::{Beat, Change, Cursor, Feed, Result};
 /// allowed for.
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// Once, for the connection: a look is one statement, of which there are several a second. Behind a pooler it may be another's
-/// connection later, to whom it does no harm.
-const SETTINGS: &str = "SET jit = off";
+/// For the connection, so that a look is one statement, of which there are several a second. Poolers refuse them: there the
+/// statement goes without.
+const SETTINGS: [(&str, &str); 2] = [("jit", "off"), ("statement_timeout", "2000")];
 
 #[derive(FromRow)]
 struct Row {
@@ -66,6 +66,14 @@ impl Before {
     fn reread_since(&self, rows: &[Row]) -> Option<Timestamp> {
         let another = rows.first().is_none_or(|row| row.backend != self.backend);
         another.then(|| self.at.before(MARGIN))
+    }
+}
+
+async fn connect(options: &PgConnectOptions) -> sqlx::Result<PgConnection> {
+    let with_settings = options.clone().options(SETTINGS);
+    match PgConnection::connect_with(&with_settings).await {
+        Err(sqlx::Error::Database(_)) => PgConnection::connect_with(options).await,
+        connected => connected,
     }
 }
 
@@ -131,12 +139,9 @@ impl FeedReader {
             None => {
                 // It may be another server from now on, and what is idle may lead to the old one.
                 self.pool.clear();
-                let doing = "connecting to the change feed";
-                let mut connection = PgConnection::connect_with(&self.options)
-                    .doing(doing)
-                    .await?;
-                execute(&mut connection, SETTINGS).doing(doing).await?;
-                connection
+                connect(&self.options)
+                    .doing("connecting to the change feed")
+                    .await?
             }
         };
         let rows = sqlx::raw_sql(AssertSqlSafe(statement(cursor, since)))

@@ -26,6 +26,9 @@ impl PostgresStore {
             .doing(DOING)
             .await?;
         let now = now.as_millis();
+        // Whoever is counting is let finish, and waits for nothing of this afterwards.
+        let lock = "LOCK TABLE throttles IN SHARE ROW EXCLUSIVE MODE";
+        write(&mut tx, lock.to_owned()).await?;
         // The accounts first, as every verb does, so that none waits for this and this for none. Above every epoch that there
         // was after the backup, under which sessions may be kept elsewhere.
         let raise = format!("UPDATE users SET epoch = greatest(epoch + 1, {now})");

@@ -1,6 +1,7 @@
 //! Counts of failures, and known devices, in SQL.
 //!
-//! Who holds rows holds the account first, then counts in the order of the attempt: so no two wait for each other.
+//! Who holds rows holds the account first, then counts in the order of the attempt, so that no two wait for each other; but for two
+//! accounts that one browser logs in to at once, of which one may not remember it.
 
 use std::time::Duration;
 
@@ -76,13 +77,14 @@ impl Throttles for SqlStore {
                 {
                     forget(&mut tx, counter.key).await?;
                 }
-                forgive(&mut tx, device, success.user, attempt.at).await?;
+                note_use(&mut tx, device, success.user, attempt.at).await?;
             }
             (_, shown) => {
                 take_back_in(&mut tx, attempt).await?;
                 remember(&mut tx, shown, success, attempt.at).await?;
             }
         }
+        forgive(&mut tx, success.user).await?;
         tx.commit().doing(REMEMBERING).await
     }
 
@@ -254,8 +256,24 @@ async fn device_has_not_failed(tx: &mut Tx, attempt: &Attempt) -> Result<()> {
     .map(drop)
 }
 
-/// Whoever knows the password on a known device is the owner.
-async fn forgive(tx: &mut Tx, device: HashedSecret, user: UserId, now: Timestamp) -> Result<()> {
+/// Whoever knows the password is the owner: failures are in a row no longer. Devices that had used theirs up are strangers from
+/// now on.
+async fn forgive(tx: &mut Tx, user: UserId) -> Result<()> {
+    query("DELETE FROM devices WHERE user_id = $1 AND failures >= $2")
+        .bind(user.as_bytes().to_vec())
+        .bind(i64::from(PER_DEVICE))
+        .execute(&mut **tx)
+        .doing(REMEMBERING)
+        .await?;
+    query("UPDATE devices SET failures = 0 WHERE user_id = $1 AND failures > 0")
+        .bind(user.as_bytes().to_vec())
+        .execute(&mut **tx)
+        .doing(REMEMBERING)
+        .await
+        .map(drop)
+}
+
+async fn note_use(tx: &mut Tx, device: HashedSecret, user: UserId, now: Timestamp) -> Result<()> {
     query("UPDATE devices SET failures = 0, seen_at = $1 WHERE token = $2 AND user_id = $3")
         .bind(now.as_millis())
         .bind(device.as_bytes().to_vec())
