@@ -87,8 +87,8 @@ pub(crate) enum Command {
     },
     /// Move a SQLite database to PostgreSQL while it serves; nobody is logged out. Started again it goes on where it was
     ///
-    /// Accounts, sessions, password hashes, keys and known devices are copied, counts of failures and recovery links not; what changes meanwhile is followed. Then the source is
-    /// fenced: it never serves again. Both sides are compared, and the target opens. Start it with the settings that the
+    /// Accounts, sessions, password hashes, keys and known devices are copied, counts of failures and recovery links not; what
+    /// changes meanwhile is followed. Then the source is fenced: it never serves again. Both sides are compared, and the target opens. Start it with the settings that the
     /// source is served with: it waits for its --staleness.
     Copy {
         /// Where from: sqlite://FILE

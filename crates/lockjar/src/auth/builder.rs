@@ -163,8 +163,8 @@ impl Builder {
         }
     }
 
-    /// Leaves the pages out, for an app that has its own: `GET /login`, `/register`, `/recover` and `/account`, and the two files below
-    /// `/assets/`, are then free. The routes answer with JSON whoever asks, so the app's forms call them by script, or
+    /// Leaves the pages out, for an app that has its own: `GET /login`, `/register`, `/recover` and `/account`, and the two
+    /// files below `/assets/`, are then free. The routes answer with JSON whoever asks, so the app's forms call them by script, or
     /// handlers of its own that call the verbs.
     pub fn without_pages(self) -> Self {
         Self {
@@ -239,10 +239,10 @@ impl Builder {
         for danger in self.dangers(&checked.public) {
             tracing::warn!(public_url = %checked.public, "{danger}");
         }
-        let jwt = match (&self.jwt, &checked.refresh_cookie) {
+        let jwt = match (self.jwt, checked.refresh_cookie) {
             (Some(settings), Some(cookie)) => {
-                let keys = self.keys(&store, settings, clock.now()).await?;
-                let (settings, cookie) = (settings.clone(), cookie.clone());
+                let as_they_are = self.unreadable_keys;
+                let keys = keys(as_they_are, &store, &settings, clock.now()).await?;
                 let (public, capacity) = (&checked.public, self.cache_capacity);
                 Some(Jwt::new(settings, cookie, public, keys, began, capacity))
             }
@@ -277,18 +277,6 @@ impl Builder {
         };
         keeper::start(&auth, beat.cursor);
         Ok(auth)
-    }
-
-    async fn keys(
-        &self,
-        store: &Arc<dyn Store>,
-        settings: &JwtSettings,
-        now: Timestamp,
-    ) -> Result<KeyRing, OpenError> {
-        match self.unreadable_keys {
-            true => keys::load_as_they_are(store, settings).await,
-            false => keys::load(store, settings, now).await,
-        }
     }
 
     /// Checks everything that can be checked without a store, as [`open`](Self::open) does first.
@@ -369,6 +357,18 @@ impl Builder {
         .into_iter()
         .filter_map(|(on, danger)| on.then_some(danger))
         .collect()
+    }
+}
+
+async fn keys(
+    as_they_are: bool,
+    store: &Arc<dyn Store>,
+    settings: &JwtSettings,
+    now: Timestamp,
+) -> Result<KeyRing, OpenError> {
+    match as_they_are {
+        true => keys::load_as_they_are(store, settings).await,
+        false => keys::load(store, settings, now).await,
     }
 }
 

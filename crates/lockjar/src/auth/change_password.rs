@@ -10,7 +10,8 @@ use crate::store::{By, Change, Credentials, PasswordChange};
 
 impl Auth {
     /// Changes the password of the user, who proves to know the current one. All of the user's sessions and log-ins
-    /// under way end, and no other device is known any longer; what is returned takes the place of this one. `remember` and `client` are those of the new session.
+    /// under way end, and no other device is known any longer; what is returned takes the place of this one. `remember` and
+    /// `client` are those of the new session.
     ///
     /// # Errors
     /// - [`Error::Invalid`]: the current password is wrong, or the new one breaks a rule.

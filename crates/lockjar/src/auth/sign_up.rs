@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Auth, Client, SignedIn};
 use crate::error::{Error, Problem, StoreError};
 use crate::id::UserId;
-use crate::password::{Password, PasswordHash, Slot};
+use crate::password::{Memory, Password, PasswordHash, Slot};
 use crate::store::NewUser;
 use crate::token::PresentedSession;
 use crate::user::{User, Username, check_email};
@@ -110,7 +110,9 @@ impl Auth {
         let password = request.password.clone();
         let Some(name) = name.filter(|_| problems.is_empty()) else {
             // All that is wrong is said at once; and nobody has hashes made for what cannot be an account.
-            let checked = self.check_new(slot, "password", password, names).await;
+            let checked = self
+                .check_new(slot, "password", password, names, |_, _| ())
+                .await;
             return match checked {
                 Err(Error::Invalid(more)) => Err(Error::Invalid([problems, more].concat())),
                 Err(error) => Err(error),
@@ -126,25 +128,6 @@ impl Auth {
         })
     }
 
-    /// Checks a new password against the policy, on the password threads.
-    async fn check_new(
-        &self,
-        slot: Slot,
-        field: &'static str,
-        password: Password,
-        mut names: Vec<String>,
-    ) -> Result<(), Error> {
-        let policy = self.inner.policy.clone();
-        names.push(self.inner.service.clone());
-        let checked = slot.run(move |_| {
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            policy.check(&password, &names)
-        });
-        checked
-            .await?
-            .map_err(|problem| Error::Invalid(vec![Problem::password(field, &problem)]))
-    }
-
     /// Checks a new password against the policy and hashes it, on the password threads. `field` is what its problems
     /// are reported on.
     pub(super) async fn hash_new(
@@ -152,18 +135,32 @@ impl Auth {
         slot: Slot,
         field: &'static str,
         password: Password,
-        mut names: Vec<String>,
+        names: Vec<String>,
     ) -> Result<PasswordHash, Error> {
-        let (policy, argon) = (self.inner.policy.clone(), self.inner.argon);
+        let argon = self.inner.argon;
+        let hash = move |memory: &mut Memory, password: &Password| memory.hash(argon, password);
+        let hash = self.check_new(slot, field, password, names, hash).await?;
+        hash.ok_or_else(|| StoreError::unavailable("the password could not be hashed").into())
+    }
+
+    /// The same with something else to do with a password that is good.
+    async fn check_new<T: Send + 'static>(
+        &self,
+        slot: Slot,
+        field: &'static str,
+        password: Password,
+        mut names: Vec<String>,
+        then: impl FnOnce(&mut Memory, &Password) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let policy = self.inner.policy.clone();
         names.push(self.inner.service.clone());
-        let hashed = slot.run(move |memory| {
+        let checked = slot.run(move |memory| {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             policy.check(&password, &names)?;
-            Ok(memory.hash(argon, &password))
+            Ok(then(memory, &password))
         });
-        let hash = hashed
+        checked
             .await?
-            .map_err(|problem| Error::Invalid(vec![Problem::password(field, &problem)]))?;
-        hash.ok_or_else(|| StoreError::unavailable("the password could not be hashed").into())
+            .map_err(|problem| Error::Invalid(vec![Problem::password(field, &problem)]))
     }
 }

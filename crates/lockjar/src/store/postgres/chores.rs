@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use super::one_time::sweep_one_time_tokens;
-use super::throttles::sweep_throttles;
 use super::{Doing, MANY, PostgresStore, Tx, query, query_as};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::store::{KEEP_CHANGES, NAMES, Result, Swept};
+use crate::store::{KEEP_CHANGES, Result, Swept};
 
 /// Rows that one sweep deletes at the most.
 const SWEEP: u64 = 1_000;
@@ -58,15 +56,10 @@ pub(super) async fn sweep(store: &PostgresStore, now: Timestamp, idle: Duration)
         .await?;
     let changes = sweep_changes(&mut tx, now).await?;
     tx.commit().doing("sweeping expired sessions").await?;
-    // By itself: what it cannot do undoes nothing of this.
-    let more = sweep_rest(store, now).await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "what expired beside sessions was not deleted");
-        false
-    });
     let sessions = swept.rows_affected();
     Ok(Swept {
         sessions,
-        is_full: more || sessions >= SWEEP || tombstones.rows_affected() >= MANY || changes >= MANY,
+        is_full: sessions >= SWEEP || tombstones.rows_affected() >= MANY || changes >= MANY,
     })
 }
 
@@ -89,13 +82,4 @@ async fn sweep_changes(tx: &mut Tx, now: Timestamp) -> Result<u64> {
     .doing("sweeping the change feed")
     .await?;
     Ok(swept.unsigned_abs())
-}
-
-/// Whether it deleted as many of a kind as it may.
-async fn sweep_rest(store: &PostgresStore, now: Timestamp) -> Result<bool> {
-    let mut tx = store.begin("sweeping throttles").await?;
-    let more =
-        sweep_one_time_tokens(&mut tx, now).await? | sweep_throttles(&mut tx, now, NAMES).await?;
-    tx.commit().doing("sweeping throttles").await?;
-    Ok(more)
 }

@@ -121,10 +121,10 @@ impl PostgresStore {
     ) -> Result<Outcome> {
         let mut tx = self.begin("ending sessions").await?;
         hold_account(&mut tx, user).await?;
-        // Whoever logs out was let in by a node that knew the session. Other nodes may still know it where it is kept no more.
         if matches!(by, By::OneTime(_)) {
             return Ok(Outcome::NoAuthority);
         }
+        // Whoever logs out was let in by a node that knew the session. Other nodes may still know it where it is kept no more.
         let logs_out = matches!((which, by), (Which::One(one), By::Session(own)) if one == own);
         if !logs_out && !may(&mut tx, user, by, concerned.by, now).await? {
             return Ok(Outcome::NoAuthority);

@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
+use super::one_time::sweep_one_time_tokens;
 use super::rows::{
     LiveRow, SessionRow, announce, bytes, has_authority, insert_session, session_ids,
 };
+use super::throttles::sweep_throttles;
 use super::users::{end_all, raise_epoch};
 use super::{Doing, SqlStore, Tx, chores, hold_account, query, query_as};
 use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
 use crate::session::Session;
-use crate::store::{By, Change, LiveSession, NewSignIn, Outcome, Result, Sessions, Swept, Which};
+use crate::store::{
+    By, Change, LiveSession, NAMES, NewSignIn, Outcome, Result, Sessions, Swept, Which,
+};
 use crate::token::HashedSecret;
 use async_trait::async_trait;
 
@@ -86,8 +90,26 @@ impl Sessions for SqlStore {
     }
 
     async fn sweep(&self, now: Timestamp, idle: Duration) -> Result<Swept> {
-        chores::sweep(self, now, idle).await
+        let swept = chores::sweep(self, now, idle).await?;
+        // By itself: what it cannot do undoes nothing of this.
+        let more = sweep_rest(self, now).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what expired beside sessions was not deleted");
+            false
+        });
+        Ok(Swept {
+            is_full: swept.is_full || more,
+            ..swept
+        })
     }
+}
+
+/// Whether it deleted as many of a kind as it may.
+async fn sweep_rest(store: &SqlStore, now: Timestamp) -> Result<bool> {
+    let mut tx = store.begin("sweeping throttles").await?;
+    let more =
+        sweep_one_time_tokens(&mut tx, now).await? | sweep_throttles(&mut tx, now, NAMES).await?;
+    tx.commit().doing("sweeping throttles").await?;
+    Ok(more)
 }
 
 /// Whether a log-in's epoch is still its user's, who may log in.

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use super::one_time::sweep_one_time_tokens;
-use super::throttles::sweep_throttles;
 use super::{Doing, MANY, SqliteStore, query};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::store::{KEEP_CHANGES, NAMES, Result, Swept};
+use crate::store::{KEEP_CHANGES, Result, Swept};
 
 pub(super) async fn touch(store: &SqliteStore, seen: &[(SessionId, Timestamp)]) -> Result<()> {
     let mut tx = store.begin("noting when sessions were used").await?;
@@ -44,23 +42,9 @@ pub(super) async fn sweep(store: &SqliteStore, now: Timestamp, idle: Duration) -
     .doing("sweeping the change feed")
     .await?;
     tx.commit().doing("sweeping expired sessions").await?;
-    // By itself: what it cannot do undoes nothing of this.
-    let more = sweep_rest(store, now).await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "what expired beside sessions was not deleted");
-        false
-    });
     let sessions = swept.rows_affected();
     Ok(Swept {
         sessions,
-        is_full: more || sessions >= MANY,
+        is_full: sessions >= MANY,
     })
-}
-
-/// Whether it deleted as many of a kind as it may.
-async fn sweep_rest(store: &SqliteStore, now: Timestamp) -> Result<bool> {
-    let mut tx = store.begin("sweeping throttles").await?;
-    let more =
-        sweep_one_time_tokens(&mut tx, now).await? | sweep_throttles(&mut tx, now, NAMES).await?;
-    tx.commit().doing("sweeping throttles").await?;
-    Ok(more)
 }
