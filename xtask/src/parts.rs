@@ -60,6 +60,11 @@ pub(crate) const PARTS: &[Part] = &[
         run: proof,
     },
     Part {
+        name: "refusals",
+        what: "how long a refused log-in takes does not tell what was wrong",
+        run: refusals,
+    },
+    Part {
         name: "docs",
         what: "every link in the documentation leads somewhere",
         run: docs,
@@ -142,6 +147,12 @@ fn proof() -> Outcome {
     install::servers()?;
     let mut proof = Command::new("target/debug/lockjar-proof");
     run(proof.args(["--short", "--program", "target/debug/lockjar"]))
+}
+
+/// Compares the times of thousands of log-ins with one another, so that a busy machine does not matter.
+fn refusals() -> Outcome {
+    build_programs()?;
+    run(&mut Command::new("target/debug/refusals"))
 }
 
 fn docs() -> Outcome {

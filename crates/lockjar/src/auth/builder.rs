@@ -17,7 +17,7 @@ use crate::csrf::CsrfPolicy;
 use crate::error::{ConfigError, OpenError};
 use crate::jwt::KeyRing;
 use crate::origin::PublicUrl;
-use crate::password::{Argon2Params, HashPool, PasswordPolicy};
+use crate::password::{Argon2Params, HashPool, Pace, PasswordPolicy};
 use crate::session::SessionLimits;
 use crate::store::Store;
 use crate::throttle::PerAddress;
@@ -40,6 +40,7 @@ pub struct Builder {
     proxies: TrustedProxies,
     per_address: PerAddress,
     throttle_off: bool,
+    uneven_refusals: bool,
     trusted_origins: Vec<String>,
     strict_csrf: bool,
     csrf_off: bool,
@@ -64,6 +65,7 @@ impl Builder {
             proxies: TrustedProxies::default(),
             per_address: PerAddress::default(),
             throttle_off: false,
+            uneven_refusals: false,
             trusted_origins: Vec::new(),
             strict_csrf: false,
             csrf_off: false,
@@ -130,6 +132,16 @@ impl Builder {
     pub fn dangerously_without_throttle(self) -> Self {
         Self {
             throttle_off: true,
+            ..self
+        }
+    }
+
+    /// Refuses log-ins as soon as it can, without a hash where there is no account: how long it takes tells who has one. It is
+    /// there for the control of the measurement that shows that it does not.
+    #[cfg(feature = "conformance")]
+    pub fn dangerously_with_uneven_refusals(self) -> Self {
+        Self {
+            uneven_refusals: true,
             ..self
         }
     }
@@ -262,6 +274,7 @@ impl Builder {
             reads: Reads::new(),
             hashing,
             argon: self.argon,
+            pace: Pace::new(!self.uneven_refusals),
             policy: self.policy,
             limits: self.limits.with_fitting_touches(),
             cookie: checked.cookie,

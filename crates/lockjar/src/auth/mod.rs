@@ -47,7 +47,7 @@ use crate::csrf::{CsrfPolicy, CsrfToken};
 use crate::error::{Error, StoreError};
 use crate::opaque::DeviceToken;
 use crate::origin::PublicUrl;
-use crate::password::{Argon2Params, HashPool, PasswordPolicy};
+use crate::password::{Argon2Params, HashPool, Pace, PasswordPolicy};
 use crate::refresh::{Generation, RefreshToken};
 use crate::session::SessionLimits;
 use crate::store::{Change, Outcome, Store};
@@ -93,6 +93,8 @@ struct Inner {
     throttle: Throttle,
     proxies: TrustedProxies,
     argon: Argon2Params,
+    /// What refusals take.
+    pace: Pace,
     policy: PasswordPolicy,
     limits: SessionLimits,
     cookie: CookiePolicy,

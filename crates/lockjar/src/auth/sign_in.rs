@@ -4,6 +4,9 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 use super::{AccessToken, Auth};
 use crate::cookie::Lifetime;
@@ -103,6 +106,29 @@ pub enum Tokens {
     },
 }
 
+/// What is known once the password was hashed.
+struct Checked {
+    known: Option<Credentials>,
+    verdict: Verdict,
+    /// How long the hash had to wait for its turn.
+    queued: Duration,
+}
+
+impl Checked {
+    /// The account that may be logged in to.
+    fn right(&self) -> Option<(Arc<User>, PasswordHash, Epoch)> {
+        let known = self.known.as_ref()?;
+        let is_right = self.verdict != Verdict::Wrong && known.user.disabled_at.is_none();
+        is_right.then(|| {
+            (
+                Arc::new(known.user.clone()),
+                known.hash.clone(),
+                known.epoch,
+            )
+        })
+    }
+}
+
 impl Auth {
     /// Logs in: always a new session, with a new id and secret.
     ///
@@ -113,47 +139,76 @@ impl Auth {
     ///   is looked up.
     /// - [`Error::Unavailable`]: the store could not answer.
     pub async fn sign_in(&self, request: SignIn) -> Result<SignedIn, Error> {
+        let began = self.inner.clock.uptime();
         let (attempt, slot) = self
             .count_guess(&request.username, &request.client, Priority::Stranger)
             .await?;
-        let checked = self.check_password(slot, &request).await;
-        let (known, verdict) = self.unless_faulty(&attempt, checked).await?;
-        let Some(known) = known.filter(|_| verdict != Verdict::Wrong) else {
-            tracing::info!(event = "log_in_refused", "a log-in was refused");
-            return Err(Error::InvalidCredentials);
+        let checked = self.check_password(slot, &request, began).await;
+        let checked = self.unless_faulty(&attempt, checked).await?;
+        // What it had to wait for its turn is the same for all.
+        let served = began + checked.queued;
+        let Some((user, hash, epoch)) = checked.right() else {
+            return Err(self.refuse_log_in(served).await);
         };
-        let (user, hash, epoch) = (Arc::new(known.user), known.hash, known.epoch);
         let (mut signed_in, new) =
             self.new_session(Arc::clone(&user), request.remember, &request.client)?;
         let opened = self
             .open_session(new, epoch, request.client.presented)
             .await;
+        if let Err(Error::InvalidCredentials) = opened {
+            return Err(self.refuse_log_in(served).await);
+        }
         self.unless_faulty(&attempt, opened).await?;
         signed_in.device = self.remember_device(attempt, user.id, epoch).await;
         tracing::info!(event = "log_in", user = %user.id, session = %signed_in.user.session(), "a user logged in");
-        if verdict == Verdict::RightButOld {
+        if checked.verdict == Verdict::RightButOld {
             self.rehash_later(user.id, hash, request.password);
         }
         Ok(signed_in)
     }
 
     /// Looks the name up and hashes the password, whether or not there is anybody of that name.
+    /// `began` is when the request did, on the clock's uptime.
     async fn check_password(
         &self,
         slot: Slot,
         request: &SignIn,
-    ) -> Result<(Option<Credentials>, Verdict), Error> {
+        began: Duration,
+    ) -> Result<Checked, Error> {
+        let auth = self.clone();
         let known = match Username::parse(&request.username) {
             Ok(name) => self.inner.store.by_name(name.key()).await?,
             // Nobody can have such a name; it costs what every unknown name costs.
             Err(_) => None,
         };
         let hash = known.as_ref().map(|known| known.hash.clone());
-        let (argon, password) = (self.inner.argon, request.password.clone());
-        let verdict = slot
-            .run(move |memory| memory.verify(argon, &password, hash.as_ref()))
-            .await?;
-        Ok((known, verdict))
+        let (asked, password) = (self.inner.clock.uptime(), request.password.clone());
+        slot.run(move |memory| {
+            let inner = &auth.inner;
+            let started = inner.clock.uptime();
+            let verdict = match hash.is_some() || inner.pace.is_even() {
+                true => memory.verify(inner.argon, &password, hash.as_ref()),
+                false => Verdict::Wrong,
+            };
+            let queued = started.saturating_sub(asked);
+            let took = inner.clock.uptime().saturating_sub(began + queued);
+            inner.pace.note(&inner.argon.scheme(hash.as_ref()), took);
+            Checked {
+                known,
+                verdict,
+                queued,
+            }
+        })
+        .await
+    }
+
+    /// Answers a log-in that is refused, when its time has come: what was wrong is not to be seen by how long it took.
+    /// `served` is when it would have begun without the queue, on the clock's uptime.
+    async fn refuse_log_in(&self, served: Duration) -> Error {
+        tracing::info!(event = "log_in_refused", "a log-in was refused");
+        let spent = self.inner.clock.uptime().saturating_sub(served);
+        sleep(self.inner.pace.refusal().saturating_sub(spent)).await;
+        Error::InvalidCredentials
     }
 
     pub(super) async fn open_session(

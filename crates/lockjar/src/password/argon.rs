@@ -48,6 +48,16 @@ impl Argon2Params {
         Params::new(self.memory_kib, self.passes, 1, Some(HASH_BYTES)).ok()
     }
 
+    /// What checking against a stored hash costs, as a name for costs that are alike: those of today's parameters, of none
+    /// and of every cheaper hash are, since the difference is worked off.
+    pub(crate) fn scheme(self, stored: Option<&PasswordHash>) -> String {
+        let stored = stored.and_then(|hash| Stored::parse(hash.as_phc()));
+        match stored.filter(|stored| stored.cost() > self.cost()) {
+            Some(dearer) => format!("argon2id {}", dearer.cost()),
+            None => "argon2id".to_owned(),
+        }
+    }
+
     /// Time is proportional to the blocks that are filled.
     fn cost(self) -> u64 {
         u64::from(self.memory_kib) * u64::from(self.passes)

@@ -1,11 +1,13 @@
 //! Passwords: read in one form, checked against a policy, hashed on threads of their own.
 
 mod argon;
+mod pace;
 mod policy;
 mod pool;
 
 pub use argon::Argon2Params;
 pub(crate) use argon::{Memory, Verdict};
+pub(crate) use pace::Pace;
 pub use policy::{PasswordPolicy, PasswordProblem};
 pub(crate) use pool::{HashPool, Priority, Slot};
 
