@@ -1,5 +1,7 @@
 //! Settings, each with its default on the method that changes it.
 
+mod checked;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,11 +14,9 @@ use super::reads::Reads;
 use super::{Auth, Inner, SessionCache};
 use crate::address::TrustedProxies;
 use crate::clock::{Clock, SharedClock, SystemClock, Timestamp};
-use crate::cookie::{CookiePolicy, CookieSettings};
-use crate::csrf::CsrfPolicy;
+use crate::cookie::CookieSettings;
 use crate::error::{ConfigError, OpenError};
 use crate::jwt::KeyRing;
-use crate::origin::PublicUrl;
 use crate::password::{Argon2Params, HashPool, Pace, PasswordPolicy};
 use crate::session::SessionLimits;
 use crate::store::Store;
@@ -251,14 +251,15 @@ impl Builder {
         for danger in self.dangers(&checked.public) {
             tracing::warn!(public_url = %checked.public, "{danger}");
         }
-        let jwt = match (self.jwt, checked.refresh_cookie) {
-            (Some(settings), Some(cookie)) => {
-                let as_they_are = self.unreadable_keys;
-                let keys = keys(as_they_are, &store, &settings, clock.now()).await?;
+        let settings = self.jwt.as_ref().zip(checked.refresh_cookie.as_ref());
+        let jwt = match settings {
+            Some((settings, cookie)) => {
+                let keys = self.keys(&store, settings, clock.now()).await?;
+                let (settings, cookie) = (settings.clone(), cookie.clone());
                 let (public, capacity) = (&checked.public, self.cache_capacity);
                 Some(Jwt::new(settings, cookie, public, keys, began, capacity))
             }
-            _ => None,
+            None => None,
         };
         let inner = Inner {
             throttle: Throttle::of(&*store, self.per_address, self.throttle_off).await?,
@@ -300,95 +301,15 @@ impl Builder {
         self.checked().map(drop)
     }
 
-    fn checked(&self) -> Result<Checked, ConfigError> {
-        let public = PublicUrl::parse(&self.public_url)?;
-        let (cookie, refresh_cookie) = self.cookies(&public)?;
-        self.limits.check()?;
-        self.argon.check()?;
-        if self.staleness < Duration::from_millis(10) {
-            return Err(ConfigError::new(
-                "the staleness must be 10 milliseconds or more, or no session could be cached",
-            ));
-        }
-        self.per_address.check()?;
-        let device_cookie = CookiePolicy::of_device(&public, &self.cookie, &cookie)?;
-        let mut csrf = CsrfPolicy::new(&public);
-        for origin in &self.trusted_origins {
-            csrf = csrf.trust(&PublicUrl::parse_as("trusted origin", origin)?);
-        }
-        if self.strict_csrf || cookie.is_sent_cross_site() {
-            csrf = csrf.strict();
-        }
-        if self.csrf_off {
-            csrf = csrf.dangerously_off();
-        }
-        Ok(Checked {
-            public,
-            cookie,
-            refresh_cookie,
-            device_cookie,
-            csrf,
-        })
-    }
-
-    /// The cookie of every request, and with the JWT strategy that of the refresh token.
-    fn cookies(
+    async fn keys(
         &self,
-        public: &PublicUrl,
-    ) -> Result<(CookiePolicy, Option<CookiePolicy>), ConfigError> {
-        let Some(jwt) = &self.jwt else {
-            return Ok((CookiePolicy::new(public, &self.cookie)?, None));
-        };
-        jwt.check(public)?;
-        if self.cookie.name.is_some() {
-            return Err(ConfigError::new(
-                "leave the cookie's name out where tokens are JWTs: there are two, access_token and refresh_token",
-            ));
+        store: &Arc<dyn Store>,
+        settings: &JwtSettings,
+        now: Timestamp,
+    ) -> Result<KeyRing, OpenError> {
+        match self.unreadable_keys {
+            true => keys::load_as_they_are(store, settings).await,
+            false => keys::load(store, settings, now).await,
         }
-        // Hosts that share the access token are services that check it. What renews it for weeks is none of theirs.
-        let host_only = CookieSettings {
-            domain: None,
-            path: None,
-            ..self.cookie.clone()
-        };
-        let access = CookiePolicy::named(public, &self.cookie, "access_token")?;
-        let refresh = CookiePolicy::named(public, &host_only, "refresh_token")?;
-        Ok((access, Some(refresh)))
     }
-
-    /// The defences that were turned off on purpose, for whoever reads the log.
-    fn dangers(&self, public: &PublicUrl) -> Vec<&'static str> {
-        let plain = !public.is_https() && !public.is_loopback();
-        let stale = self.on_outage != OnOutage::Refuse;
-        [
-            (stale, "on_outage is serve-stale: while the store cannot be asked, sessions that others have ended are accepted here"),
-            (plain, "insecure_plain_http is on: everyone on the way can read the cookie and be its user"),
-            (self.throttle_off, "dangerously_without_throttle is on: passwords can be guessed without a limit"),
-            (self.csrf_off, "dangerously_without_csrf_guard is on: every site can act in the name of its visitors"),
-            (self.policy.accepts_anything(), "dangerously_accept_anything is on: any password is good enough"),
-        ]
-        .into_iter()
-        .filter_map(|(on, danger)| on.then_some(danger))
-        .collect()
-    }
-}
-
-async fn keys(
-    as_they_are: bool,
-    store: &Arc<dyn Store>,
-    settings: &JwtSettings,
-    now: Timestamp,
-) -> Result<KeyRing, OpenError> {
-    match as_they_are {
-        true => keys::load_as_they_are(store, settings).await,
-        false => keys::load(store, settings, now).await,
-    }
-}
-
-struct Checked {
-    public: PublicUrl,
-    cookie: CookiePolicy,
-    refresh_cookie: Option<CookiePolicy>,
-    device_cookie: CookiePolicy,
-    csrf: CsrfPolicy,
 }
