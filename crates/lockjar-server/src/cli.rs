@@ -7,6 +7,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use lockjar::ConfigError;
 
+use crate::operate::AuditArguments;
 use crate::settings::Settings;
 
 /// HttpOnly-cookie authentication in one binary, on an embedded SQLite file or PostgreSQL.
@@ -102,6 +103,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: KeysCommand,
     },
+    /// Say who did what, when and from where, the latest first
+    Audit(AuditArguments),
     /// Print the OpenAPI document
     Openapi,
 }

@@ -115,6 +115,9 @@ impl Config {
             .trust_proxies(self.trusted_proxies()?)
             .per_address(self.per_address())
             .staleness(self.staleness());
+        if let Some(retention) = self.settings.audit_retention {
+            builder = builder.audit_retention(retention.0);
+        }
         if let Some(service) = &self.settings.service {
             builder = builder.service_name(service);
         }

@@ -48,6 +48,7 @@ async fn run(cli: Cli) -> Outcome {
         Command::Restore { file } => operate::restore(&config, file.as_deref()).await,
         Command::Copy { from, to } => operate::copy(&config, &from, &to).await,
         Command::Keys { command } => operate::keys(&config, command).await,
+        Command::Audit(arguments) => operate::audit(&config, arguments).await,
         Command::Openapi => {
             output::say(lockjar::web::openapi_json(config.strategy()))?;
             Ok(ExitCode::SUCCESS)

@@ -257,6 +257,9 @@ settings! {
     #[arg(long, global = true, env = "LOCKJAR_THROTTLE_SIGN_UPS", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     #[serde(rename = "throttle.sign_ups")]
     throttle_sign_ups: u32,
+    /// How long the audit log keeps what happened [default: 90d]
+    #[arg(long, global = true, env = "LOCKJAR_AUDIT_RETENTION", value_name = "DURATION")]
+    audit_retention: HumanDuration,
     /// Other origins whose pages may change state here, separated by commas [default: none]
     #[arg(long, global = true, env = "LOCKJAR_TRUSTED_ORIGINS", value_name = "URLS", value_delimiter = ',')]
     trusted_origins: Vec<String>,

@@ -37,11 +37,21 @@ impl Timestamp {
         Self(self.0.saturating_sub(millis(duration)))
     }
 
+    /// It as RFC 3339 with milliseconds.
+    #[must_use]
+    pub fn precise(self) -> impl fmt::Display {
+        humantime::format_rfc3339_millis(since_epoch(self))
+    }
+
     /// How long after `earlier` this is; zero if it is not after it.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
+}
+
+fn since_epoch(at: Timestamp) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(u64::try_from(at.0).unwrap_or(0))
 }
 
 fn millis(duration: Duration) -> i64 {
@@ -50,8 +60,7 @@ fn millis(duration: Duration) -> i64 {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let since_epoch = Duration::from_millis(u64::try_from(self.0).unwrap_or(0));
-        humantime::format_rfc3339_seconds(UNIX_EPOCH + since_epoch).fmt(f)
+        humantime::format_rfc3339_seconds(since_epoch(*self)).fmt(f)
     }
 }
 

@@ -39,6 +39,7 @@
 //! Without features the nouns, the verbs and the store traits are left, with neither axum nor sqlx in the tree.
 
 pub mod address;
+pub mod audit;
 mod auth;
 pub mod clock;
 pub mod cookie;

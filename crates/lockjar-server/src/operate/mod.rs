@@ -1,5 +1,6 @@
 //! The operator's commands. Each opens the database beside the server, which learns of every change within a second.
 
+mod audit;
 mod backup;
 mod copy;
 mod keys;
@@ -9,6 +10,7 @@ mod restore;
 mod session;
 mod user;
 
+pub(crate) use audit::{AuditArguments, audit};
 pub(crate) use backup::backup;
 pub(crate) use copy::copy;
 pub(crate) use keys::keys;

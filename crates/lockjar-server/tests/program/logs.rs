@@ -72,6 +72,8 @@ fn json_lines_parse_and_carry_the_requests_id() {
         "{sign_up}"
     );
     assert!(sign_up["timestamp"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(sign_up["address"], "127.0.0.1", "{sign_up}");
+    assert_eq!(sign_up["target"], "lockjar::audit", "{sign_up}");
 }
 
 #[test]

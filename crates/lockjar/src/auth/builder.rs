@@ -5,6 +5,7 @@ mod checked;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::audit::Pending;
 use super::counting::Throttle;
 use super::health::Counts;
 use super::jwt::{Jwt, JwtSettings};
@@ -21,9 +22,12 @@ use crate::password::{Argon2Params, HashPool, Pace, PasswordPolicy};
 use crate::session::SessionLimits;
 use crate::store::Store;
 use crate::throttle::PerAddress;
+use checked::Checked;
 
 /// Sessions in memory at the most; about 40 MiB when full.
 const CACHE_CAPACITY: usize = 131_072;
+
+const AUDIT_RETENTION: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// What [`Auth`] is made with. Nothing is checked before [`check`](Self::check), [`open`](Self::open) or
 /// [`open_with`](Self::open_with), which refuse contradictions with a sentence that says what to change.
@@ -40,6 +44,7 @@ pub struct Builder {
     proxies: TrustedProxies,
     per_address: PerAddress,
     throttle_off: bool,
+    audit_retention: Duration,
     uneven_refusals: bool,
     trusted_origins: Vec<String>,
     strict_csrf: bool,
@@ -65,6 +70,7 @@ impl Builder {
             proxies: TrustedProxies::default(),
             per_address: PerAddress::default(),
             throttle_off: false,
+            audit_retention: AUDIT_RETENTION,
             uneven_refusals: false,
             trusted_origins: Vec::new(),
             strict_csrf: false,
@@ -124,6 +130,14 @@ impl Builder {
     pub fn per_address(self, per_address: PerAddress) -> Self {
         Self {
             per_address,
+            ..self
+        }
+    }
+
+    /// How long records of the [audit log](crate::audit) are kept. Default: 90 days.
+    pub fn audit_retention(self, audit_retention: Duration) -> Self {
+        Self {
+            audit_retention,
             ..self
         }
     }
@@ -248,16 +262,11 @@ impl Builder {
         clock.follow(beat.time);
         // Whatever else can fail comes before keys are made and stored.
         let hashing = HashPool::start().map_err(OpenError::Threads)?;
-        for danger in self.dangers(&checked.public) {
-            tracing::warn!(public_url = %checked.public, "{danger}");
-        }
-        let settings = self.jwt.as_ref().zip(checked.refresh_cookie.as_ref());
-        let jwt = match settings {
-            Some((settings, cookie)) => {
+        self.warn_of_dangers(&checked.public);
+        let jwt = match &self.jwt {
+            Some(settings) => {
                 let keys = self.keys(&store, settings, clock.now()).await?;
-                let (settings, cookie) = (settings.clone(), cookie.clone());
-                let (public, capacity) = (&checked.public, self.cache_capacity);
-                Some(Jwt::new(settings, cookie, public, keys, began, capacity))
+                self.issuer(&checked, keys, began)
             }
             None => None,
         };
@@ -267,6 +276,8 @@ impl Builder {
             device_cookie: checked.device_cookie,
             jwt,
             confirmations: Noted::default(),
+            audit: Pending::default(),
+            audit_retention: self.audit_retention,
             trust: Trust::new(self.staleness, self.on_outage, began),
             touches: Noted::default(),
             counts: Counts::default(),
@@ -299,6 +310,12 @@ impl Builder {
     /// A contradiction among the settings, in a sentence that says what to change.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.checked().map(drop)
+    }
+
+    fn issuer(&self, checked: &Checked, keys: KeyRing, began: Duration) -> Option<Jwt> {
+        let (settings, cookie) = (self.jwt.clone()?, checked.refresh_cookie.clone()?);
+        let (public, capacity) = (&checked.public, self.cache_capacity);
+        Some(Jwt::new(settings, cookie, public, keys, began, capacity))
     }
 
     async fn keys(

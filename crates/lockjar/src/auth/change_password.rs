@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use super::audit::of_session;
 use super::{Auth, Client, SignedIn};
+use crate::audit::{Event, Record};
 use crate::current::CurrentUser;
 use crate::error::{Error, Problem};
 use crate::password::{Password, Priority, Verdict};
@@ -27,7 +29,7 @@ impl Auth {
     ) -> Result<SignedIn, Error> {
         let known = self.inner.store.by_id(user.id).await?;
         let known = known.ok_or(Error::NotAuthenticated)?;
-        self.prove(&known, current, client).await?;
+        self.prove(&known, user, current, client).await?;
         let names = vec![
             known.user.username.clone(),
             known.user.email.clone().unwrap_or_default(),
@@ -49,13 +51,13 @@ impl Auth {
         signed_in.device = self
             .remember_device_uncounted(client, &signed_in.user, known.epoch + 1)
             .await;
-        tracing::info!(event = "password_changed", user = %user.id, session = %signed_in.user.session(), "a password was changed");
         Ok(signed_in)
     }
 
     async fn prove(
         &self,
         known: &Credentials,
+        user: &CurrentUser,
         password: Password,
         client: &Client,
     ) -> Result<(), Error> {
@@ -67,6 +69,8 @@ impl Auth {
             .run(move |memory| memory.verify(argon, &password, Some(&hash)))
             .await;
         if let Ok(Verdict::Wrong) = verdict {
+            let refused = self.record_of(Event::PasswordRefused, user.id);
+            self.keep(of_session(refused, user.session())).await;
             return Err(Error::Invalid(vec![Problem::new(
                 "current_password",
                 "password_wrong",
@@ -86,7 +90,18 @@ impl Auth {
 
     pub(super) async fn set_password(&self, change: PasswordChange) -> Result<(), Error> {
         let (store, forget) = (Arc::clone(&self.inner.store), [Change::User(change.user)]);
+        let event = match change.by {
+            By::Session(_) => Event::PasswordChanged,
+            By::OneTime(_) => Event::Recovered,
+            By::Operator => Event::PasswordSet,
+        };
+        let record = Record {
+            by_operator: change.by == By::Operator,
+            session: change.session.as_ref().map(|new| new.session.id),
+            ..self.record_of(event, change.user)
+        };
         let change = async move { store.set_password(&change).await };
-        self.mutate(change, forget, Error::NotAuthenticated).await
+        self.mutate(change, forget, Error::NotAuthenticated, record)
+            .await
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::{Auth, Client};
 use crate::address::Network;
+use crate::audit::Event;
 use crate::error::{Error, StoreError};
 use crate::id::UserId;
 use crate::mac::hmac_sha256;
@@ -134,12 +135,7 @@ impl Auth {
         };
         let counted = self.ask_for_count(&attempt).await?;
         if let Counted::Refused(retry_after) = counted {
-            let seconds = retry_after.as_secs();
-            tracing::info!(
-                event = "throttled",
-                seconds,
-                "an attempt was refused unseen"
-            );
+            self.keep(self.record(Event::Throttled)).await;
             return Err(Error::Throttled { retry_after });
         }
         let priority = match counted {

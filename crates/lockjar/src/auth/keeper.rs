@@ -207,11 +207,14 @@ async fn write_down(inner: Weak<Inner>) {
         flushes.tick().await;
         let Some(auth) = open(&inner) else { return };
         auth.flush_confirmations().await;
+        auth.flush_audit().await;
         if number % FLUSHES_PER_TOUCH == FLUSHES_PER_TOUCH - 1 {
             auth.flush_touches().await;
         }
         if number % FLUSHES_PER_SWEEP == FLUSHES_PER_SWEEP - 1 {
+            auth.inner.audit.refill();
             auth.sweep().await;
+            auth.sweep_audit().await;
             auth.tend_keys().await;
         }
     }

@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use super::jwt::{Jwt, JwtSettings};
 use super::keeper::Belief;
 use super::{Auth, Operator};
+use crate::audit::{Event, Record};
 use crate::clock::Timestamp;
 use crate::error::{ConfigError, Error, OpenError, StoreError};
 use crate::jwt::{Jwks, Key, KeyRing, SealError, SigningKey};
@@ -288,7 +289,7 @@ impl Operator<'_> {
         let rotated =
             |ring: &KeyRing, _: &[StoredKey]| Ok(ring.clone().with_a_signer(now).rotate(now));
         self.auth.change_keys(jwt, rotated).await?;
-        tracing::info!(event = "keys_rotated", "a new signing key was made");
+        self.keep_of_keys(Event::KeysRotated, None).await;
         Ok(())
     }
 
@@ -302,7 +303,8 @@ impl Operator<'_> {
         let revoked =
             |ring: &KeyRing, _: &[StoredKey]| ring.revoke(kid, now).map_err(|_| Error::NotFound);
         self.auth.change_keys(jwt, revoked).await?;
-        tracing::warn!(event = "key_revoked", kid, "a signing key was revoked");
+        self.keep_of_keys(Event::KeyRevoked, Some(kid.to_owned()))
+            .await;
         Ok(())
     }
 
@@ -316,11 +318,17 @@ impl Operator<'_> {
         self.auth
             .change_keys(jwt, |ring, _| Ok(ring.revoke_all(now)))
             .await?;
-        tracing::warn!(
-            event = "keys_revoked",
-            "every signing key was revoked, and a new one made"
-        );
+        self.keep_of_keys(Event::KeysRevoked, None).await;
         Ok(())
+    }
+
+    async fn keep_of_keys(&self, event: Event, detail: Option<String>) {
+        let record = Record {
+            by_operator: true,
+            detail,
+            ..self.auth.record(event)
+        };
+        self.auth.keep(record).await;
     }
 
     fn jwt(&self) -> Result<&Jwt, Error> {

@@ -2,6 +2,7 @@
 //!
 //! [`Auth`] is the handle to all of it. Each verb is a file: what it checks, in which order, and what it leaves behind.
 
+mod audit;
 mod authenticate;
 mod builder;
 mod cache;
@@ -36,11 +37,13 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 use tracing::Instrument;
 
 use crate::address::TrustedProxies;
+use crate::audit::Record;
 use crate::clock::{SharedClock, Timestamp};
 use crate::cookie::{CookiePolicy, Lifetime, MAX_AGE, Presented};
 use crate::csrf::{CsrfPolicy, CsrfToken};
@@ -103,6 +106,8 @@ struct Inner {
     jwt: Option<Jwt>,
     /// Generations of refresh tokens that have arrived, and when that was seen.
     confirmations: Noted<(Generation, Timestamp)>,
+    audit: audit::Pending,
+    audit_retention: Duration,
     csrf: CsrfPolicy,
     public: PublicUrl,
     service: String,
@@ -271,6 +276,8 @@ impl Auth {
         self.inner.reads.close();
         self.flush_touches().await;
         self.flush_confirmations().await;
+        self.inner.audit.refill();
+        self.flush_audit().await;
         self.inner.store.close().await;
     }
 
@@ -288,7 +295,7 @@ impl Auth {
         }
     }
 
-    /// Changes the store, forgets what ended, and only then tells the caller; all to the end. What `forget` names is
+    /// Changes the store, forgets what ended, writes `record` down, and only then tells the caller; all to the end. What `forget` names is
     /// forgotten whatever the store answered: to forget costs a read, and not to forget what ended after all would
     /// leave it alive.
     async fn mutate(
@@ -296,6 +303,7 @@ impl Auth {
         change: impl Future<Output = crate::store::Result<Outcome>> + Send + 'static,
         forget: impl IntoIterator<Item = Change> + Send + 'static,
         without_authority: Error,
+        record: Record,
     ) -> Result<(), Error> {
         let auth = self.clone();
         Self::to_the_end(async move {
@@ -305,6 +313,7 @@ impl Auth {
                 Outcome::Done(ended) => {
                     let ended = ended.into_iter().map(Change::Session);
                     ended.for_each(|session| auth.forget(session));
+                    auth.keep(record).await;
                     Ok(())
                 }
                 Outcome::NoAuthority => Err(without_authority),

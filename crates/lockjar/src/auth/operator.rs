@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::audit::of_session;
 use super::counting::note;
 use super::{Auth, SignUp};
+use crate::audit::{Event, Record};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::id::{SessionId, UserId};
@@ -39,7 +41,11 @@ impl<'a> Operator<'a> {
         };
         let slot = self.auth.inner.hashing.admit(Priority::Known)?;
         let user = self.auth.new_user(slot, &request).await?;
-        if self.auth.inner.store.create(&user, None).await? {
+        let record = Record {
+            detail: Some(user.name.as_str().to_owned()),
+            ..self.record_of(Event::UserAdded, user.id)
+        };
+        if self.auth.create(&user, None, record).await? {
             self.auth.begin_anew(&self.user(name).await?).await;
             Ok(user.id)
         } else {
@@ -65,17 +71,24 @@ impl<'a> Operator<'a> {
         known.map(|known| known.user).ok_or(Error::NotFound)
     }
 
+    /// The account with this id.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn user_with_id(&self, user: UserId) -> Result<User, Error> {
+        let known = self.auth.inner.store.by_id(user).await?;
+        known.map(|known| known.user).ok_or(Error::NotFound)
+    }
+
     /// Disables an account: its sessions end, and it cannot log in until it is enabled again.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn disable(&self, user: UserId) -> Result<(), Error> {
         let (store, now) = self.store_and_time();
-        self.change(
-            user,
-            async move { store.set_disabled(user, true, now).await },
-        )
-        .await
+        let record = self.record_of(Event::UserDisabled, user);
+        let disabling = async move { store.set_disabled(user, true, now).await };
+        self.change(user, disabling, record).await
     }
 
     /// Lets an account log in again. Its old sessions stay ended.
@@ -84,11 +97,9 @@ impl<'a> Operator<'a> {
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn enable(&self, user: UserId) -> Result<(), Error> {
         let (store, now) = self.store_and_time();
-        self.change(
-            user,
-            async move { store.set_disabled(user, false, now).await },
-        )
-        .await
+        let record = self.record_of(Event::UserEnabled, user);
+        let enabling = async move { store.set_disabled(user, false, now).await };
+        self.change(user, enabling, record).await
     }
 
     /// Forgets how often somebody has failed to log in to an account, so that the next attempt may come at once, from any
@@ -97,7 +108,11 @@ impl<'a> Operator<'a> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn unlock(&self, name: &str) -> Result<(), Error> {
-        Ok(self.auth.unlock(&self.user(name).await?).await?)
+        let user = self.user(name).await?;
+        self.auth.unlock(&user).await?;
+        let record = self.record_of(Event::UserUnlocked, user.id);
+        self.auth.keep(record).await;
+        Ok(())
     }
 
     /// Deletes an account with its sessions.
@@ -106,8 +121,13 @@ impl<'a> Operator<'a> {
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn delete(&self, user: UserId) -> Result<(), Error> {
         let (store, now) = self.store_and_time();
-        self.change(user, async move { store.delete(user, now).await })
-            .await
+        let known = self.auth.inner.store.by_id(user).await?;
+        let record = Record {
+            detail: known.map(|known| known.user.username),
+            ..self.record_of(Event::UserDeleted, user)
+        };
+        let deleting = async move { store.delete(user, now).await };
+        self.change(user, deleting, record).await
     }
 
     /// Sets a password without knowing the old one. All of the user's sessions end, no device is known any longer, and failures
@@ -163,8 +183,10 @@ impl<'a> Operator<'a> {
             .owner(session)
             .await?
             .ok_or(Error::NotFound)?;
+        let record = self.record_of(Event::SessionsEnded, owner);
+        let record = of_session(record, session);
         self.auth
-            .end_sessions(owner, Which::One(session), By::Operator)
+            .end_sessions(owner, Which::One(session), By::Operator, record)
             .await
     }
 
@@ -173,7 +195,10 @@ impl<'a> Operator<'a> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn revoke_all(&self, user: UserId) -> Result<(), Error> {
-        self.auth.end_sessions(user, Which::All, By::Operator).await
+        let record = self.record_of(Event::SessionsEnded, user);
+        self.auth
+            .end_sessions(user, Which::All, By::Operator, record)
+            .await
     }
 
     fn store_and_time(&self) -> (Arc<dyn Store>, Timestamp) {
@@ -185,10 +210,11 @@ impl<'a> Operator<'a> {
         &self,
         user: UserId,
         change: impl Future<Output = crate::store::Result<Outcome>> + Send + 'static,
+        record: Record,
     ) -> Result<(), Error> {
         let forget = [Change::User(user)];
         self.auth
-            .mutate(change, forget, Error::NotAuthenticated)
+            .mutate(change, forget, Error::NotAuthenticated, record)
             .await
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::counting::note;
 use super::{Auth, Operator};
+use crate::audit::Event;
 use crate::error::{Error, Problem};
 use crate::opaque::RecoveryToken;
 use crate::password::{Password, Priority};
@@ -45,7 +46,8 @@ impl Operator<'_> {
         };
         match inner.store.put_one_time(&new).await? {
             true => {
-                tracing::info!(event = "recovery_link", user = %known.user.id, "a recovery link was made");
+                let record = self.record_of(Event::RecoveryLink, known.user.id);
+                self.auth.keep(record).await;
                 Ok(token)
             }
             false => Err(Error::NotFound),
@@ -98,9 +100,11 @@ impl Auth {
                 Err(Error::NotAuthenticated | Error::NotFound) => return Err(not_good()),
                 done => done?,
             }
-            tracing::info!(event = "recovered", user = %known.user.id, "a password was set by a recovery link");
             // They were at the old password. The new one is set, whatever comes of this.
-            note(&auth.unlock(&known.user).await, "failures before a recovery still count");
+            note(
+                &auth.unlock(&known.user).await,
+                "failures before a recovery still count",
+            );
             Ok(())
         })
         .await

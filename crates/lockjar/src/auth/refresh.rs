@@ -4,9 +4,11 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::audit::of_session;
 use super::cache::Cached;
 use super::jwt::{For, Jwt, Verified};
 use super::{AccessToken, Auth, SignedIn, Tokens};
+use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::cookie::Lifetime;
 use crate::current::CurrentUser;
@@ -116,15 +118,15 @@ impl Auth {
 
     /// Two hold the same refresh token, and nobody can tell which is the owner: the session ends for both.
     async fn end_stolen(&self, session: &Session) -> Result<SignedIn, Error> {
+        let record = self.record_of(Event::RefreshTokenReused, session.user);
+        let record = of_session(record, session.id);
         match self
-            .end_sessions(session.user, Which::One(session.id), By::Operator)
+            .end_sessions(session.user, Which::One(session.id), By::Operator, record)
             .await
         {
             Ok(()) | Err(Error::NotFound) => {}
             Err(error) => return Err(error),
         }
-        tracing::warn!(event = "refresh_token_reused", user = %session.user, session = %session.id,
-            "a refresh token was used that had been replaced: its session was ended");
         Err(Error::NotAuthenticated)
     }
 

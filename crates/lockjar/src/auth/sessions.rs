@@ -1,6 +1,8 @@
 //! A user's own sessions: see them, end one, the others, or all.
 
 use super::Auth;
+use super::audit::of_session;
+use crate::audit::{Event, Record};
 use crate::current::CurrentUser;
 use crate::error::Error;
 use crate::id::{SessionId, UserId};
@@ -76,10 +78,13 @@ impl Auth {
     }
 
     async fn end(&self, user: &CurrentUser, which: Which) -> Result<(), Error> {
-        self.end_sessions(user.id, which, By::Session(user.session()))
-            .await?;
-        tracing::info!(event = "sessions_ended", user = %user.id, session = %user.session(), ?which, "sessions were ended");
-        Ok(())
+        let event = match which == Which::One(user.session()) {
+            true => Event::LogOut,
+            false => Event::SessionsEnded,
+        };
+        let record = of_session(self.record_of(event, user.id), user.session());
+        self.end_sessions(user.id, which, By::Session(user.session()), record)
+            .await
     }
 
     pub(super) async fn end_sessions(
@@ -87,6 +92,7 @@ impl Auth {
         user: UserId,
         which: Which,
         by: By,
+        record: Record,
     ) -> Result<(), Error> {
         let ending = match which {
             Which::One(session) => Change::Session(session),
@@ -103,7 +109,20 @@ impl Auth {
             change,
             [ending].into_iter().chain(asking),
             Error::NotAuthenticated,
+            Record {
+                detail: Some(described(which)),
+                by_operator: by == By::Operator,
+                ..record
+            },
         )
         .await
+    }
+}
+
+fn described(which: Which) -> String {
+    match which {
+        Which::One(session) => session.to_string(),
+        Which::AllBut(_) => "all others".to_owned(),
+        Which::All => "all".to_owned(),
     }
 }

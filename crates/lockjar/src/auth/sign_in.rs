@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::audit::of_session;
 use super::{AccessToken, Auth};
+use crate::audit::{Event, Record};
 use crate::cookie::Lifetime;
 use crate::current::CurrentUser;
 use crate::error::Error;
@@ -147,8 +149,9 @@ impl Auth {
         let checked = self.unless_faulty(&attempt, checked).await?;
         // What it had to wait for its turn is the same for all.
         let served = began + checked.queued;
+        let whose = checked.known.as_ref().map(|known| known.user.id);
         let Some((user, hash, epoch)) = checked.right() else {
-            return Err(self.refuse_log_in(served).await);
+            return Err(self.refuse_log_in(whose, served).await);
         };
         let (mut signed_in, new) =
             self.new_session(Arc::clone(&user), request.remember, &request.client)?;
@@ -156,11 +159,10 @@ impl Auth {
             .open_session(new, epoch, request.client.presented)
             .await;
         if let Err(Error::InvalidCredentials) = opened {
-            return Err(self.refuse_log_in(served).await);
+            return Err(self.refuse_log_in(whose, served).await);
         }
         self.unless_faulty(&attempt, opened).await?;
         signed_in.device = self.remember_device(attempt, user.id, epoch).await;
-        tracing::info!(event = "log_in", user = %user.id, session = %signed_in.user.session(), "a user logged in");
         if checked.verdict == Verdict::RightButOld {
             self.rehash_later(user.id, hash, request.password);
         }
@@ -204,8 +206,9 @@ impl Auth {
 
     /// Answers a log-in that is refused, when its time has come: what was wrong is not to be seen by how long it took.
     /// `served` is when it would have begun without the queue, on the clock's uptime.
-    async fn refuse_log_in(&self, served: Duration) -> Error {
-        tracing::info!(event = "log_in_refused", "a log-in was refused");
+    async fn refuse_log_in(&self, user: Option<UserId>, served: Duration) -> Error {
+        let refused = self.record(Event::LogInRefused);
+        self.keep(Record { user, ..refused }).await;
         let spent = self.inner.clock.uptime().saturating_sub(served);
         sleep(self.inner.pace.refusal().saturating_sub(spent)).await;
         Error::InvalidCredentials
@@ -223,10 +226,13 @@ impl Auth {
             replaces: replaces.map(|presented| (presented.session, presented.secret)),
             per_user: self.inner.limits.per_user,
         };
+        let record = self.record_of(Event::LogIn, log_in.new.session.user);
+        let record = of_session(record, log_in.new.session.id);
         let forget = log_in.replaces.map(|(session, _)| Change::Session(session));
         let store = Arc::clone(&self.inner.store);
         let change = async move { store.open(&log_in).await };
-        self.mutate(change, forget, Error::InvalidCredentials).await
+        self.mutate(change, forget, Error::InvalidCredentials, record)
+            .await
     }
 
     /// A session with new tokens, for the caller to write down. Their hashes alone go to the store.

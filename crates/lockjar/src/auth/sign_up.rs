@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::{Auth, Client, SignedIn};
+use crate::audit::{Event, Record};
 use crate::error::{Error, Problem, StoreError};
 use crate::id::UserId;
 use crate::password::{Memory, Password, PasswordHash, Slot};
+use crate::session::NewSession;
 use crate::store::NewUser;
 use crate::token::PresentedSession;
 use crate::user::{User, Username, check_email};
@@ -61,7 +63,12 @@ impl Auth {
         let (mut signed_in, session) =
             self.new_session(Arc::new(shown), request.remember, &request.client)?;
         let auth = self.clone();
-        let creating = async move { Ok(auth.inner.store.create(&user, Some(&session)).await?) };
+        let record = Record {
+            session: Some(session.session.id),
+            detail: Some(user.name.as_str().to_owned()),
+            ..self.record_of(Event::SignUp, user.id)
+        };
+        let creating = async move { auth.create(&user, Some(&session), record).await };
         let created = Self::to_the_end(creating).await;
         if !self.unless_faulty(&attempt, created).await? {
             return Err(Error::UsernameTaken);
@@ -74,9 +81,21 @@ impl Auth {
         signed_in.device = self
             .remember_device_uncounted(&request.client, &signed_in.user, 0)
             .await;
-        let (user, session) = (signed_in.user.id, signed_in.user.session());
-        tracing::info!(event = "sign_up", %user, %session, "a user signed up");
         Ok(signed_in)
+    }
+
+    /// `false` where the name is taken.
+    pub(super) async fn create(
+        &self,
+        user: &NewUser,
+        session: Option<&NewSession>,
+        record: Record,
+    ) -> Result<bool, Error> {
+        let created = self.inner.store.create(user, session).await?;
+        if created {
+            self.keep(record).await;
+        }
+        Ok(created)
     }
 
     /// Ends the session that the browser presented, whose cookie is about to be overwritten. The account stands

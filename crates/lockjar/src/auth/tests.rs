@@ -9,6 +9,7 @@ use async_trait::async_trait;
 
 use super::jwt::For;
 use super::*;
+use crate::audit::{Query, Record};
 use crate::clock::{Clock, ManualClock, Timestamp};
 use crate::current::CurrentUser;
 use crate::error::OpenError;
@@ -19,7 +20,7 @@ use crate::refresh::{Chain, Generation};
 use crate::session::{NewSession, Session};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{
-    Attempt, Beat, By, Counted, Credentials, Cursor, Feed, Keys, LiveChain, LiveSession,
+    Attempt, AuditLog, Beat, By, Counted, Credentials, Cursor, Feed, Keys, LiveChain, LiveSession,
     NewOneTime, NewSignIn, NewUser, OneTimeTokens, PasswordChange, Refreshes,
     Result as StoreResult, Sessions, StoredKey, Success, Swept, Throttles, Users, Which,
 };
@@ -219,6 +220,22 @@ impl Keys for Held {
     ) -> StoreResult<bool> {
         self.fine()?;
         self.sqlite.set_keys(before, ring, now).await
+    }
+}
+
+#[async_trait]
+impl AuditLog for Held {
+    async fn append(&self, records: &[Record]) -> StoreResult<()> {
+        self.fine()?;
+        self.sqlite.append(records).await
+    }
+    async fn audited(&self, query: &Query, limit: u32) -> StoreResult<Vec<(i64, Record)>> {
+        self.fine()?;
+        self.sqlite.audited(query, limit).await
+    }
+    async fn forget_audited(&self, before: Timestamp) -> StoreResult<bool> {
+        self.fine()?;
+        self.sqlite.forget_audited(before).await
     }
 }
 
@@ -1034,6 +1051,29 @@ async fn with_a_touch_that_upserts_it_would() {
         revived > 0,
         "the race was never met, so the test above proves nothing"
     );
+}
+
+#[tokio::test]
+async fn the_audit_log_forgets_what_is_older_than_the_retention() {
+    let fixture = Fixture::with(|builder| builder.audit_retention(Duration::from_secs(100))).await;
+    fixture
+        .auth
+        .sign_up(SignUp::new("alice", PASSWORD))
+        .await
+        .unwrap();
+    fixture.clock.advance(Duration::from_secs(60));
+    fixture
+        .auth
+        .sign_up(SignUp::new("bob", PASSWORD))
+        .await
+        .unwrap();
+    let operator = fixture.auth.operator();
+    let kept = async || operator.audit(&Query::default(), 10).await.unwrap().len();
+    fixture.auth.sweep_audit().await;
+    assert_eq!(kept().await, 2);
+    fixture.clock.advance(Duration::from_secs(60));
+    fixture.auth.sweep_audit().await;
+    assert_eq!(kept().await, 1);
 }
 
 #[tokio::test]

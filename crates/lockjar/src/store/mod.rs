@@ -14,6 +14,7 @@
 //!
 //! The module `conformance` (feature of that name) turns these sentences into tests that any store can run.
 
+mod audit;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
@@ -36,6 +37,7 @@ mod throttles;
 )]
 mod travel;
 
+pub use audit::AuditLog;
 pub use one_time::{NewOneTime, OneTimeTokens};
 pub use throttles::{Attempt, Counted, Counter, Success, Throttles};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -370,7 +372,7 @@ pub struct Restored {
 /// A whole store.
 #[async_trait]
 pub trait Store:
-    Users + Sessions + Refreshes + Keys + OneTimeTokens + Throttles + Feed + 'static
+    Users + Sessions + Refreshes + Keys + OneTimeTokens + Throttles + AuditLog + Feed + 'static
 {
     /// Finishes what is under way and lets go of the database.
     async fn close(&self);

@@ -1,17 +1,17 @@
 //! What a request says of itself beside its body.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts, Query};
 use axum::response::Response;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode, header};
+use http::{Extensions, HeaderMap, StatusCode, header};
 
 use super::extract::MountedState;
 use super::pages::Notice;
 use super::{Mounted, answer};
-use crate::auth::Client;
+use crate::auth::{Auth, Client};
 use crate::current::CurrentUser;
 use crate::error::Error;
 
@@ -45,18 +45,28 @@ impl<S: MountedState> FromRequestParts<S> for Client {
         let auth = state.mounted().auth;
         let presented = auth.presented(&parts.headers);
         let user_agent = parts.headers.get(header::USER_AGENT);
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        if peer.is_none() {
+        let address = client_address(&auth, &parts.extensions, &parts.headers);
+        if address.is_none() {
             say_that_addresses_are_missing();
         }
         Ok(Self {
             device: auth.presented_device(&parts.headers),
-            address: peer.map(|ConnectInfo(peer)| auth.client_address(peer.ip(), &parts.headers)),
+            address,
             user_agent: user_agent
                 .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
             presented,
         })
     }
+}
+
+/// Where a request comes from, if the server says where connections come from.
+pub(super) fn client_address(
+    auth: &Auth,
+    extensions: &Extensions,
+    headers: &HeaderMap,
+) -> Option<IpAddr> {
+    let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(auth.client_address(peer.ip(), headers))
 }
 
 fn say_that_addresses_are_missing() {

@@ -19,8 +19,10 @@ use tower_service::Service;
 use tracing::Span;
 
 use super::answer;
+use super::asking::client_address;
 use super::routes::INTROSPECT;
-use crate::auth::Auth;
+use crate::audit::Requester;
+use crate::auth::{Auth, Strategy};
 use crate::csrf::CrossOrigin;
 use crate::current::CurrentUser;
 use crate::id::random;
@@ -167,6 +169,12 @@ impl<S: Service<Request, Response = Response>> Service<Request> for Guarded<S> {
                 visit,
             };
         }
+        if !request.method().is_safe() || auth.strategy() == Strategy::Jwt {
+            visit.requester = Some(Arc::new(Requester {
+                address: client_address(auth, request.extensions(), request.headers()),
+                request: visit.id(),
+            }));
+        }
         request.extensions_mut().insert(asked);
         let inner = visit.span.in_scope(|| self.inner.call(request));
         Guarding {
@@ -202,6 +210,8 @@ struct Visit {
     /// Names the request in the log and in its answer, where there is anything in the log.
     id: Option<HeaderValue>,
     span: Span,
+    /// What the audit log says of it, where anything that is written down may come of the request.
+    requester: Option<Arc<Requester>>,
 }
 
 impl Visit {
@@ -214,6 +224,7 @@ impl Visit {
             uri: request.uri().clone(),
             id: None,
             span: Span::none(),
+            requester: None,
         };
         if !visit.method.is_safe() || tracing::enabled!(tracing::Level::DEBUG) {
             visit.identify();
@@ -229,6 +240,11 @@ impl Visit {
             self.span = tracing::info_span!("request", id = shown, method, path = self.uri.path());
             self.id = Some(id);
         }
+    }
+
+    fn id(&self) -> Option<String> {
+        let id = self.id.as_ref()?.to_str().ok()?;
+        Some(id.to_owned())
     }
 
     fn finish(&mut self, response: &mut Response) {
@@ -290,7 +306,12 @@ impl<F: Future<Output = Result<Response, E>>, E> Future for Guarding<F> {
             Some(inner) => {
                 let _entered = this.visit.span.enter();
                 // A panic must not take the connection, with other requests' answers, along.
-                match catch_unwind(AssertUnwindSafe(|| inner.poll(cx))) {
+                let poll = || inner.poll(cx);
+                let serve = || match &this.visit.requester {
+                    Some(requester) => requester.serve(poll),
+                    None => poll(),
+                };
+                match catch_unwind(AssertUnwindSafe(serve)) {
                     Ok(polled) => ready!(polled)?,
                     Err(_) => answer::panicked(),
                 }

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use lockjar::audit::{Query, Record};
 use lockjar::clock::Timestamp;
 use lockjar::password::PasswordHash;
 use lockjar::refresh::{Chain, Generation};
 use lockjar::session::{NewSession, Session};
 use lockjar::store::sqlite::SqliteStore;
 use lockjar::store::{
-    Attempt, Beat, By, Counted, Credentials, Cursor, Feed, Keys, LiveChain, LiveSession,
+    Attempt, AuditLog, Beat, By, Counted, Credentials, Cursor, Feed, Keys, LiveChain, LiveSession,
     NewOneTime, NewSignIn, NewUser, OneTimeTokens, Outcome, PasswordChange, Refreshes, Result,
     Sessions, Store, StoredKey, Success, Swept, Throttles, Users, Which,
 };
@@ -26,6 +27,7 @@ pub(crate) struct FlakyStore {
     inner: SqliteStore,
     down: AtomicBool,
     loses_answers: AtomicBool,
+    forgets_records: AtomicBool,
 }
 
 /// A site on such a store.
@@ -47,6 +49,7 @@ impl FlakyStore {
             inner,
             down: AtomicBool::new(false),
             loses_answers: AtomicBool::new(false),
+            forgets_records: AtomicBool::new(false),
         }
     }
 
@@ -57,6 +60,11 @@ impl FlakyStore {
     /// Whether a refresh is committed and its caller is told of a fault all the same, as when a connection breaks in between.
     pub(crate) fn set_loses_answers(&self, loses: bool) {
         self.loses_answers.store(loses, Ordering::SeqCst);
+    }
+
+    /// Whether the audit log cannot be written.
+    pub(crate) fn set_forgets_records(&self, forgets: bool) {
+        self.forgets_records.store(forgets, Ordering::SeqCst);
     }
 
     fn up(&self) -> Result<&SqliteStore> {
@@ -170,6 +178,24 @@ impl Keys for FlakyStore {
         now: Timestamp,
     ) -> Result<bool> {
         self.up()?.set_keys(before, ring, now).await
+    }
+}
+
+#[async_trait]
+impl AuditLog for FlakyStore {
+    async fn append(&self, records: &[Record]) -> Result<()> {
+        if self.forgets_records.load(Ordering::SeqCst) {
+            return Err(StoreError::unavailable(SAID));
+        }
+        self.up()?.append(records).await
+    }
+
+    async fn audited(&self, query: &Query, limit: u32) -> Result<Vec<(i64, Record)>> {
+        self.up()?.audited(query, limit).await
+    }
+
+    async fn forget_audited(&self, before: Timestamp) -> Result<bool> {
+        self.up()?.forget_audited(before).await
     }
 }
 

@@ -75,8 +75,15 @@ impl Builder {
         Ok((access, Some(refresh)))
     }
 
-    /// The defences that were turned off on purpose, for whoever reads the log.
-    pub(super) fn dangers(&self, public: &PublicUrl) -> Vec<&'static str> {
+    /// For whoever reads the log.
+    pub(super) fn warn_of_dangers(&self, public: &PublicUrl) {
+        for danger in self.dangers(public) {
+            tracing::warn!(public_url = %public, "{danger}");
+        }
+    }
+
+    /// The defences that were turned off on purpose.
+    fn dangers(&self, public: &PublicUrl) -> Vec<&'static str> {
         let plain = !public.is_https() && !public.is_loopback();
         let stale = self.on_outage != OnOutage::Refuse;
         [

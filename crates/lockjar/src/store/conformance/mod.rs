@@ -10,6 +10,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod accounts;
+mod audit;
 mod one_time;
 mod sessions;
 mod throttles;
@@ -80,6 +81,9 @@ pub(super) async fn check_where(expired: Expired, make: Make<'_>) {
     throttles::a_planted_token_is_worth_nothing_after_the_log_in(&*make().await).await;
     throttles::a_new_password_knows_no_device(&*make().await).await;
     throttles::the_key_of_the_throttles_is_the_stores_own(&*make().await, &*make().await).await;
+    audit::what_is_written_is_read_again_the_latest_first(&*make().await).await;
+    audit::a_query_finds_what_it_asks_for_and_no_more(&*make().await).await;
+    audit::a_record_outlives_its_account_and_ends_with_time(&*make().await).await;
     tokens::a_chain_begins_with_every_new_session(&*make().await).await;
     tokens::a_chain_moves_on_by_one_and_keeps_what_it_was_told(&*make().await).await;
     tokens::a_chain_moves_alone(&*make().await).await;

@@ -13,6 +13,8 @@ macro_rules! skip_locked {
     };
 }
 
+#[path = "../sql/audit.rs"]
+mod audit;
 mod chores;
 #[cfg(feature = "redis")]
 mod elsewhere;

@@ -21,10 +21,11 @@ use redis::{Client, IntoConnectionInfo};
 
 use super::postgres::PostgresStore;
 use super::{
-    Attempt, Beat, Counted, Credentials, Cursor, Feed, Keys, LiveChain, NewOneTime, NewUser,
-    OneTimeTokens, Outcome, PasswordChange, Refreshes, Result, Store, StoredKey, Success,
+    Attempt, AuditLog, Beat, Counted, Credentials, Cursor, Feed, Keys, LiveChain, NewOneTime,
+    NewUser, OneTimeTokens, Outcome, PasswordChange, Refreshes, Result, Store, StoredKey, Success,
     Throttles, Users,
 };
+use crate::audit;
 use crate::clock::Timestamp;
 use crate::error::ConfigError;
 use crate::id::{SessionId, UserId};
@@ -245,6 +246,21 @@ impl Throttles for RedisStore {
 
     async fn unlock(&self, key: [u8; 16], user: UserId) -> Result<()> {
         self.sql.unlock(key, user).await
+    }
+}
+
+#[async_trait]
+impl AuditLog for RedisStore {
+    async fn append(&self, records: &[audit::Record]) -> Result<()> {
+        self.sql.append(records).await
+    }
+
+    async fn audited(&self, query: &audit::Query, limit: u32) -> Result<Vec<(i64, audit::Record)>> {
+        self.sql.audited(query, limit).await
+    }
+
+    async fn forget_audited(&self, before: Timestamp) -> Result<bool> {
+        self.sql.forget_audited(before).await
     }
 }
 

@@ -16,6 +16,8 @@ macro_rules! skip_locked {
     };
 }
 
+#[path = "../sql/audit.rs"]
+mod audit;
 mod chores;
 mod feed;
 #[cfg_attr(not(feature = "postgres"), allow(dead_code))]

@@ -1,0 +1,15 @@
+-- Who did what. Accounts and sessions come and go; what is written here of them stays until it is old.
+CREATE TABLE audit (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    at          INTEGER NOT NULL,
+    event       TEXT    NOT NULL,
+    by_operator INTEGER NOT NULL,
+    user_id     BLOB,
+    session_id  BLOB,
+    address     TEXT,
+    request     TEXT,
+    detail      TEXT,
+    -- Refusals of one kind, account and address within a moment are one row.
+    times       INTEGER NOT NULL
+) STRICT;
+CREATE INDEX audit_by_time ON audit (at);

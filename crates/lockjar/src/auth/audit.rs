@@ -1,0 +1,263 @@
+//! Writing the audit log. What has changed something is written before it is answered, and if that fails until it succeeds;
+//! refusals, which cost nobody anything, are gathered for a second and bounded, so that whoever guesses cannot fill the store.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tracing::field::display;
+
+use super::keeper::source;
+use super::{Auth, Operator};
+use crate::audit::{Event, Query, Record, Requester};
+use crate::error::Error;
+use crate::id::{SessionId, UserId};
+
+/// Records of refusals that are written in a minute.
+const REFUSALS: u32 = 256;
+/// Records that wait while the store cannot be written.
+const WAITING: usize = 10_000;
+
+/// Which refusals are one record.
+type Alike = (Event, Option<UserId>, Option<IpAddr>);
+
+/// What is not yet written down.
+#[derive(Default)]
+pub(super) struct Pending(Mutex<Gathered>);
+
+#[derive(Default)]
+struct Gathered {
+    /// What could not be written at once.
+    acts: Vec<Record>,
+    refusals: HashMap<Alike, Record>,
+    /// Refusals above what may be written in this minute.
+    beyond: HashMap<Event, Record>,
+    written: u32,
+}
+
+impl Gathered {
+    fn add(&mut self, record: Record) {
+        let alike = (record.event, record.user, record.address);
+        if let Some(before) = self.refusals.get_mut(&alike) {
+            before.times += 1;
+        } else if self.written < REFUSALS {
+            self.written += 1;
+            self.refusals.insert(alike, record);
+        } else {
+            let of_many = |record: Record| Record {
+                user: None,
+                session: None,
+                address: None,
+                request: None,
+                detail: Some("from many, or at many".to_owned()),
+                times: 0,
+                ..record
+            };
+            let many = self.beyond.entry(record.event);
+            many.or_insert_with(|| of_many(record)).times += 1;
+        }
+    }
+
+    /// What may be written now.
+    fn take(&mut self) -> Vec<Record> {
+        let mut records = std::mem::take(&mut self.acts);
+        records.extend(self.refusals.drain().map(|(_, record)| record));
+        records.sort_by_key(|record| record.at);
+        records
+    }
+
+    /// A minute is over.
+    fn refill(&mut self) {
+        self.written = 0;
+        let beyond = self.beyond.drain().map(|(_, record)| record);
+        self.acts.extend(beyond);
+    }
+
+    /// Answers how many had to be given up.
+    fn put_back(&mut self, records: Vec<Record>) -> usize {
+        self.acts.extend(records);
+        let excess = self.acts.len().saturating_sub(WAITING);
+        self.acts.drain(..excess).len()
+    }
+}
+
+impl Pending {
+    fn lock(&self) -> MutexGuard<'_, Gathered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A minute is over: as many refusals may be written again.
+    pub(super) fn refill(&self) {
+        self.lock().refill();
+    }
+}
+
+impl Auth {
+    /// What there is to say of an event, and of the request that it happened in.
+    pub(super) fn record(&self, event: Event) -> Record {
+        let requester = Requester::current();
+        Record {
+            at: self.inner.clock.now(),
+            event,
+            by_operator: false,
+            user: None,
+            session: None,
+            address: requester.address,
+            request: requester.request.clone(),
+            detail: None,
+            times: 1,
+        }
+    }
+
+    /// The same of one that was about an account.
+    pub(super) fn record_of(&self, event: Event, user: UserId) -> Record {
+        Record {
+            user: Some(user),
+            ..self.record(event)
+        }
+    }
+
+    /// Writes down what has happened, here or as soon as the store can be written again, and tells the log.
+    pub(super) async fn keep(&self, record: Record) {
+        tell(&record);
+        if record.event.is_refusal() {
+            self.inner.audit.lock().add(record);
+        } else {
+            self.write(vec![record]).await;
+        }
+    }
+
+    /// Writes what is pending.
+    pub(super) async fn flush_audit(&self) {
+        let records = self.inner.audit.lock().take();
+        if !records.is_empty() {
+            self.write(records).await;
+        }
+    }
+
+    async fn write(&self, records: Vec<Record>) {
+        if let Err(error) = self.inner.store.append(&records).await {
+            let given_up = self.inner.audit.lock().put_back(records);
+            tracing::warn!(%error, source = source(&error), given_up, "the audit log could not be written yet");
+        }
+    }
+
+    /// Deletes what is older than the retention.
+    pub(super) async fn sweep_audit(&self) {
+        let before = self.inner.clock.now().before(self.inner.audit_retention);
+        loop {
+            match self.inner.store.forget_audited(before).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::warn!(%error, source = source(&error), "old records of the audit log were not deleted");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Operator<'_> {
+    /// The records of the audit log that answer a query, the latest first, `limit` at the most; each with its place, which is
+    /// what [`Query::before`] takes for the next page.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn audit(&self, query: &Query, limit: u32) -> Result<Vec<(i64, Record)>, Error> {
+        Ok(self.auth.inner.store.audited(query, limit).await?)
+    }
+
+    /// What there is to say of something that an operator did.
+    pub(super) fn record_of(&self, event: Event, user: UserId) -> Record {
+        Record {
+            by_operator: true,
+            ..self.auth.record_of(event, user)
+        }
+    }
+}
+
+/// To `tracing`, whatever becomes of it in the store.
+fn tell(record: &Record) {
+    let (event, sentence) = (record.event.name(), record.event.sentence());
+    let user = record.user.map(display);
+    let session = record.session.map(display);
+    let address = record.address.map(display);
+    let (detail, by_operator) = (record.detail.as_deref(), record.by_operator);
+    if record.event.is_alarming() {
+        tracing::warn!(target: "lockjar::audit", event, user, session, address, detail, by_operator, "{sentence}");
+    } else {
+        tracing::info!(target: "lockjar::audit", event, user, session, address, detail, by_operator, "{sentence}");
+    }
+}
+
+/// Which session that is, where it is not the one that the record is about.
+pub(super) fn of_session(record: Record, session: SessionId) -> Record {
+    Record {
+        session: Some(session),
+        ..record
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+
+    fn refusal(address: u8) -> Record {
+        Record {
+            at: Timestamp::from_millis(address.into()),
+            event: Event::LogInRefused,
+            by_operator: false,
+            user: None,
+            session: None,
+            address: Some([192, 0, 2, address].into()),
+            request: None,
+            detail: None,
+            times: 1,
+        }
+    }
+
+    #[test]
+    fn refusals_of_one_address_are_one_record() {
+        let mut gathered = Gathered::default();
+        for address in [1, 2, 1, 1] {
+            gathered.add(refusal(address));
+        }
+        let taken: Vec<_> = gathered.take().iter().map(|record| record.times).collect();
+        assert_eq!(taken, [3, 1]);
+        assert!(gathered.take().is_empty());
+    }
+
+    #[test]
+    fn whoever_guesses_from_everywhere_fills_no_store_and_is_counted() {
+        let mut gathered = Gathered::default();
+        let mut written = 0;
+        for second in 0..60_u8 {
+            for address in 0..=255 {
+                let address = [198, 51, second, address].into();
+                gathered.add(Record {
+                    address: Some(address),
+                    ..refusal(0)
+                });
+            }
+            written += gathered.take().len();
+        }
+        assert_eq!(written, REFUSALS as usize);
+        gathered.refill();
+        let beyond = gathered.take();
+        assert_eq!(beyond.len(), 1);
+        assert_eq!(
+            (beyond[0].times, beyond[0].address),
+            (60 * 256 - REFUSALS, None)
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_written_waits_and_does_not_fill_the_memory() {
+        let mut gathered = Gathered::default();
+        assert_eq!(gathered.put_back(vec![refusal(1); WAITING]), 0);
+        assert_eq!(gathered.put_back(vec![refusal(2); 3]), 3);
+        assert_eq!(gathered.take().len(), WAITING);
+    }
+}
