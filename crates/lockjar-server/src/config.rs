@@ -1,6 +1,7 @@
 //! Configuration: flags, then environment variables, then `lockjar.toml`, then defaults.
 
 mod address;
+mod front;
 mod spans;
 mod throttle;
 mod tokens;

@@ -5,6 +5,7 @@ mod check;
 mod cli;
 mod config;
 mod database;
+mod front;
 mod keyfile;
 mod listen;
 mod logging;

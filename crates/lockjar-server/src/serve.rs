@@ -1,48 +1,27 @@
 //! The process: listen, answer, stop.
-//!
-//! `axum::serve` has no time-out for request headers, so connections are served through hyper-util.
 
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
+use hyper_util::server::graceful::GracefulShutdown;
 use lockjar::jwt::MasterKey;
 use lockjar::store::Store;
 use lockjar::{Auth, ConfigError, Strategy};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
 
-use crate::alarm::Alarm;
 use crate::config::Config;
+use crate::front::{Door, Front, raise_limit};
 use crate::keyfile;
 use crate::listen::Listeners;
 use crate::output::say;
 use crate::{Outcome, logging, tls};
 
-/// A client that has not sent its request's headers by then is cut off; also how long an idle connection is kept.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// A client that takes nothing of its answers for so long is cut off too: the kernel ends the connection at one of its
-/// next probes, each of which is twice as long after the one before.
-const SEND_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of request line and headers.
-const MAX_HEADERS: usize = 16 * 1024;
-/// Connections at once; more wait in the listener's queue.
-const MAX_CONNECTIONS: usize = 10_000;
-/// The same for those who operate it.
+/// Connections at once of those who operate it.
 const OPERATORS: usize = 32;
 /// Breath between two failures to accept, as when the process is out of file descriptors.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -55,6 +34,7 @@ pub(crate) async fn serve(config: Config) -> Outcome {
         .as_ref()
         .map(|(cert, key)| tls::acceptor(cert, key))
         .transpose()?;
+    let mut front = config.front()?;
     let listeners = Listeners::bind(config.listen()).await?;
     let address = listeners.local_addr()?;
     config.check_listening(address)?;
@@ -66,9 +46,9 @@ pub(crate) async fn serve(config: Config) -> Outcome {
     let stop = Stop::new()?;
     say(auth.public_url())?;
     tracing::info!(listen = %address, database = %config.database, "open {} in a browser", auth.public_url());
+    front.connections = raise_limit(front.connections);
     let server = Server {
-        router: auth.router(),
-        tls,
+        door: Door::new(auth.router(), front).with_tls(tls),
         graceful: GracefulShutdown::new(),
     };
     let operations = operations.map(|listeners| tokio::spawn(tell(listeners, auth.operations())));
@@ -120,14 +100,14 @@ async fn master_key(
 
 /// Answers operators, until the program stops.
 async fn tell(listeners: Listeners, router: Router) {
-    let (slots, graceful) = (Arc::new(Semaphore::new(OPERATORS)), GracefulShutdown::new());
+    let limits = Front {
+        connections: OPERATORS,
+        ..Front::default()
+    };
+    let (door, graceful) = (Door::new(router, limits), GracefulShutdown::new());
     loop {
-        if let Some((stream, peer, slot)) = accept(&listeners, &slots).await {
-            let (router, watcher) = (router.clone(), graceful.watcher());
-            tokio::spawn(async move {
-                converse(stream, peer, router, watcher).await;
-                drop(slot);
-            });
+        if let Some((stream, peer)) = accept(&listeners).await {
+            door.receive(stream, peer, graceful.watcher());
         }
     }
 }
@@ -155,22 +135,20 @@ impl Stop {
 }
 
 struct Server {
-    router: Router,
-    tls: Option<TlsAcceptor>,
+    door: Door,
     graceful: GracefulShutdown,
 }
 
 impl Server {
     async fn run(self, listeners: Listeners, mut stop: Stop, grace: Duration) {
-        let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         loop {
             let accepted = tokio::select! {
                 biased;
                 () = stop.asked() => break,
-                accepted = accept(&listeners, &slots) => accepted,
+                accepted = accept(&listeners) => accepted,
             };
-            if let Some((stream, peer, slot)) = accepted {
-                self.spawn(stream, peer, slot);
+            if let Some((stream, peer)) = accepted {
+                self.door.receive(stream, peer, self.graceful.watcher());
             }
         }
         drop(listeners);
@@ -188,37 +166,12 @@ impl Server {
             tracing::warn!("requests that were not finished in time are cut off");
         }
     }
-
-    /// The slot goes when the connection does.
-    fn spawn(&self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
-        let (router, watcher) = (self.router.clone(), self.graceful.watcher());
-        match self.tls.clone() {
-            None => drop(tokio::spawn(async move {
-                converse(stream, peer, router, watcher).await;
-                drop(slot);
-            })),
-            Some(tls) => drop(tokio::spawn(async move {
-                if let Ok(Ok(stream)) = timeout(HEADER_TIMEOUT, tls.accept(stream)).await {
-                    converse(stream, peer, router, watcher).await;
-                }
-                drop(slot);
-            })),
-        }
-    }
 }
 
-async fn accept(
-    listeners: &Listeners,
-    slots: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+/// The next connection; none where it has gone already, or could not be accepted.
+async fn accept(listeners: &Listeners) -> Option<(TcpStream, SocketAddr)> {
     match listeners.accept().await {
-        Ok((stream, peer)) => {
-            // Answers are small: waiting to fill a packet would only delay them.
-            let _ = stream.set_nodelay(true);
-            limit_sending(&stream);
-            Some((stream, peer, slot))
-        }
+        Ok(accepted) => Some(accepted),
         // The client left while it waited in the queue.
         Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => None,
         Err(error) => {
@@ -226,35 +179,5 @@ async fn accept(
             sleep(BACK_OFF).await;
             None
         }
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn limit_sending(stream: &TcpStream) {
-    let millis = u32::try_from(SEND_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
-    let _ = rustix::net::sockopt::set_tcp_user_timeout(stream, millis);
-}
-
-#[cfg(not(target_os = "linux"))]
-fn limit_sending(_stream: &TcpStream) {}
-
-async fn converse<S>(stream: S, peer: SocketAddr, router: Router, watcher: Watcher)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let mut http = http1::Builder::new();
-    http.timer(Alarm::new(HEADER_TIMEOUT))
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(MAX_HEADERS)
-        // Head and body are short: one copied buffer costs the kernel less than a list of two.
-        .writev(false);
-    let router = TowerToHyperService::new(router);
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        router.call(request)
-    });
-    let connection = http.serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%error, "a connection ended early");
     }
 }

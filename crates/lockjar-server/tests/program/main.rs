@@ -6,6 +6,7 @@ mod audit;
 mod command_line;
 mod durability;
 mod faults;
+mod front;
 mod keys;
 mod logs;
 mod moving;

@@ -1,0 +1,11 @@
+//! The front line: who gets a connection, for how long, and what everybody else is told.
+
+mod crowd;
+mod descriptors;
+mod door;
+mod pace;
+mod proxy_protocol;
+mod shed;
+
+pub(crate) use descriptors::raise_limit;
+pub(crate) use door::{Door, Front, MAX_CONNECTIONS};
