@@ -8,6 +8,7 @@ use super::health::Counts;
 use super::jwt::{Jwt, JwtSettings};
 use super::keeper::{self, Noted, OnOutage, Trust};
 use super::keys;
+use super::new_password::Breaches;
 use super::reads::Reads;
 use super::{Auth, Inner, SessionCache};
 use crate::address::TrustedProxies;
@@ -17,7 +18,9 @@ use crate::csrf::CsrfPolicy;
 use crate::error::{ConfigError, OpenError};
 use crate::jwt::KeyRing;
 use crate::origin::PublicUrl;
-use crate::password::{Argon2Params, HashPool, PasswordPolicy};
+use crate::password::{
+    Argon2Params, Asked, Blocklist, BreachedPasswords, HashPool, PasswordPolicy,
+};
 use crate::session::SessionLimits;
 use crate::store::Store;
 use crate::throttle::PerAddress;
@@ -34,6 +37,7 @@ pub struct Builder {
     cookie: CookieSettings,
     limits: SessionLimits,
     policy: PasswordPolicy,
+    breaches: Breaches,
     argon: Argon2Params,
     clock: Arc<dyn Clock>,
     service: String,
@@ -58,6 +62,7 @@ impl Builder {
             cookie: CookieSettings::default(),
             limits: SessionLimits::default(),
             policy: PasswordPolicy::default(),
+            breaches: Breaches::default(),
             argon: Argon2Params::default(),
             clock: Arc::new(SystemClock),
             service: "Lockjar".to_owned(),
@@ -89,6 +94,20 @@ impl Builder {
     /// The rules for new passwords. Default: 15 characters, none that is easily guessed.
     pub fn password_policy(self, policy: PasswordPolicy) -> Self {
         Self { policy, ..self }
+    }
+
+    /// Passwords that were stolen from other sites, in a file: none of them can be set. Default: none are known. Where the
+    /// file cannot be read any longer, passwords are accepted, and a warning is logged for each.
+    pub fn password_blocklist(mut self, blocklist: Blocklist) -> Self {
+        self.breaches.blocklist = Some(blocklist);
+        self
+    }
+
+    /// Who is asked, after all other rules, whether a new password was stolen from another site. Default: nobody. Where
+    /// there is no answer, passwords are accepted, and a warning is logged for each.
+    pub fn breached_passwords(mut self, source: Arc<dyn BreachedPasswords>) -> Self {
+        self.breaches.asked = Some(Asked::new(source));
+        self
     }
 
     /// What a password hash costs. Default: 19,456 KiB, 2 passes. Hashes of other parameters are renewed
@@ -263,6 +282,7 @@ impl Builder {
             hashing,
             argon: self.argon,
             policy: self.policy,
+            breaches: self.breaches,
             limits: self.limits.with_fitting_touches(),
             cookie: checked.cookie,
             csrf: checked.csrf,

@@ -12,6 +12,7 @@ mod health;
 mod jwt;
 mod keeper;
 mod keys;
+mod new_password;
 mod operator;
 mod reads;
 mod recover;
@@ -57,6 +58,7 @@ use counting::Throttle;
 use health::Counts;
 use jwt::Jwt;
 use keeper::{Noted, Trust};
+use new_password::Breaches;
 use reads::Reads;
 
 /// Which tokens browsers are given.
@@ -94,6 +96,7 @@ struct Inner {
     proxies: TrustedProxies,
     argon: Argon2Params,
     policy: PasswordPolicy,
+    breaches: Breaches,
     limits: SessionLimits,
     cookie: CookiePolicy,
     device_cookie: CookiePolicy,

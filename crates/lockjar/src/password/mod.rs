@@ -1,11 +1,15 @@
 //! Passwords: read in one form, checked against a policy, hashed on threads of their own.
 
 mod argon;
+mod breached;
+mod common;
 mod policy;
 mod pool;
 
 pub use argon::Argon2Params;
 pub(crate) use argon::{Memory, Verdict};
+pub(crate) use breached::Asked;
+pub use breached::{Blocklist, BlocklistError, BlocklistWriter, BreachedPasswords};
 pub use policy::{PasswordPolicy, PasswordProblem};
 pub(crate) use pool::{HashPool, Priority, Slot};
 

@@ -4,6 +4,7 @@
 
 mod anything;
 mod bad_input;
+mod breached;
 mod cookies;
 mod csrf;
 mod flaky_store;
