@@ -1,6 +1,7 @@
 //! Configuration: flags, then environment variables, then `lockjar.toml`, then defaults.
 
 mod address;
+mod passwords;
 mod spans;
 mod throttle;
 mod tokens;
@@ -9,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lockjar::cookie::{CookieSettings, SameSite};
-use lockjar::password::PasswordPolicy;
 use lockjar::{Auth, Builder, ConfigError};
 use serde::Deserialize;
 
@@ -82,13 +82,6 @@ impl Config {
         self.settings.trusted_origins.as_deref().unwrap_or_default()
     }
 
-    pub(crate) fn password_policy(&self) -> PasswordPolicy {
-        let policy = PasswordPolicy::default();
-        self.settings
-            .password_min_length
-            .map_or(policy.clone(), |length| policy.with_min_length(length))
-    }
-
     pub(crate) fn cookie(&self) -> CookieSettings {
         let settings = &self.settings;
         CookieSettings {
@@ -115,6 +108,7 @@ impl Config {
             .trust_proxies(self.trusted_proxies()?)
             .per_address(self.per_address())
             .staleness(self.staleness());
+        builder = self.breaches(builder)?;
         if let Some(service) = &self.settings.service {
             builder = builder.service_name(service);
         }

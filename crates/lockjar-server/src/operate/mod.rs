@@ -1,6 +1,7 @@
 //! The operator's commands. Each opens the database beside the server, which learns of every change within a second.
 
 mod backup;
+mod blocklist;
 mod copy;
 mod keys;
 mod password;
@@ -10,6 +11,7 @@ mod session;
 mod user;
 
 pub(crate) use backup::backup;
+pub(crate) use blocklist::blocklist;
 pub(crate) use copy::copy;
 pub(crate) use keys::keys;
 pub(crate) use restore::restore;

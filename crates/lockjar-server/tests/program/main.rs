@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod breached;
 mod command_line;
 mod durability;
 mod faults;

@@ -55,6 +55,8 @@ fn an_entry_takes_the_bits_that_are_promised() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// Hashes that do not lie evenly, as in a part of a download, are found all the same.
     #[test]
     fn no_hash_is_ever_missed(
