@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use lockjar::ConfigError;
 use lockjar::password::BreachedPasswords;
 use ureq::Agent;
-use ureq::http::Uri;
+use ureq::http::{StatusCode, Uri};
 
 /// From the look-up of the name to the last byte.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -61,6 +61,10 @@ impl BreachedPasswords for BreachApi {
 /// Padding keeps whoever sees the encrypted answer from telling by its length what was asked.
 fn get(agent: &Agent, url: &str) -> Result<String, ureq::Error> {
     let mut answer = agent.get(url).header("Add-Padding", "true").call()?;
+    if answer.status() != StatusCode::OK {
+        // A redirect is not followed: whoever was named is asked, and nobody else.
+        return Err(ureq::Error::StatusCode(answer.status().as_u16()));
+    }
     answer
         .body_mut()
         .with_config()

@@ -237,7 +237,14 @@ fn a_file_that_is_no_blocklist_refuses_to_start() {
 }
 
 /// Answers as Have I Been Pwned does, and tells what it was asked: the request's lines.
-fn service(answer: String) -> (String, Receiver<Vec<String>>) {
+fn service(answer: &str) -> (String, Receiver<Vec<String>>) {
+    let length = answer.len();
+    serving(format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{answer}"
+    ))
+}
+
+fn serving(answer: String) -> (String, Receiver<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/range", listener.local_addr().unwrap());
     let (tell, asked) = channel();
@@ -246,10 +253,7 @@ fn service(answer: String) -> (String, Receiver<Vec<String>>) {
             let mut stream = stream.unwrap();
             let lines = BufReader::new(&stream).lines().map(Result::unwrap);
             let request: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
-            let length = answer.len();
-            let head =
-                format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-            let _ = stream.write_all((head + &answer).as_bytes());
+            let _ = stream.write_all(answer.as_bytes());
             if tell.send(request).is_err() {
                 return;
             }
@@ -261,7 +265,7 @@ fn service(answer: String) -> (String, Receiver<Vec<String>>) {
 #[test]
 fn a_service_is_told_five_digits_and_no_more() {
     let hash = hex(STOLEN);
-    let (url, asked) = service(format!("{}:0\r\n{}:12\r\n", "A".repeat(35), &hash[5..]));
+    let (url, asked) = service(&format!("{}:0\r\n{}:12\r\n", "A".repeat(35), &hash[5..]));
     let place = Place::new();
     let server = place.serve(&[&format!("--password-breach-api={url}")]);
     let refused = sign_up(&server, "alice", STOLEN);
@@ -286,7 +290,7 @@ fn a_service_that_is_down_or_talks_nonsense_keeps_nobody_out_and_the_log_names_n
         .unwrap()
         .local_addr()
         .unwrap();
-    let (nonsense, _asked) = service("<html>Log in to this network</html>".to_owned());
+    let (nonsense, _asked) = service("<html>Log in to this network</html>");
     for url in [format!("http://{nobody}/range/"), nonsense] {
         let place = Place::new();
         let server = place.serve(&[&format!("--password-breach-api={url}"), "--log-level=trace"]);
@@ -302,4 +306,19 @@ fn a_service_that_is_down_or_talks_nonsense_keeps_nobody_out_and_the_log_names_n
         // Nor does anything else that is logged while it is asked.
         assert!(!upper.contains(&format!("/{}", &hash[..5])), "{log}");
     }
+}
+
+#[test]
+fn a_redirect_of_the_service_is_not_followed() {
+    let known = format!("{}:12\r\n", &hex(STOLEN)[5..]);
+    let (elsewhere, asked) = service(&known);
+    let (url, _asked) = serving(format!(
+        "HTTP/1.1 302 Found\r\nLocation: {elsewhere}/00000\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{known}",
+        known.len()
+    ));
+    let place = Place::new();
+    let server = place.serve(&[&format!("--password-breach-api={url}")]);
+    assert_eq!(sign_up(&server, "alice", STOLEN).status, 201);
+    assert!(place.log().contains("breached_passwords_unknown"));
+    assert!(asked.try_recv().is_err());
 }

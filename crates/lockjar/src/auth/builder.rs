@@ -8,7 +8,7 @@ use super::health::Counts;
 use super::jwt::{Jwt, JwtSettings};
 use super::keeper::{self, Noted, OnOutage, Trust};
 use super::keys;
-use super::new_password::Breaches;
+use super::new_password::Rules;
 use super::reads::Reads;
 use super::{Auth, Inner, SessionCache};
 use crate::address::TrustedProxies;
@@ -36,8 +36,7 @@ pub struct Builder {
     public_url: String,
     cookie: CookieSettings,
     limits: SessionLimits,
-    policy: PasswordPolicy,
-    breaches: Breaches,
+    rules: Rules,
     argon: Argon2Params,
     clock: Arc<dyn Clock>,
     service: String,
@@ -61,8 +60,7 @@ impl Builder {
             public_url: public_url.to_owned(),
             cookie: CookieSettings::default(),
             limits: SessionLimits::default(),
-            policy: PasswordPolicy::default(),
-            breaches: Breaches::default(),
+            rules: Rules::default(),
             argon: Argon2Params::default(),
             clock: Arc::new(SystemClock),
             service: "Lockjar".to_owned(),
@@ -92,21 +90,22 @@ impl Builder {
     }
 
     /// The rules for new passwords. Default: 15 characters, none that is easily guessed.
-    pub fn password_policy(self, policy: PasswordPolicy) -> Self {
-        Self { policy, ..self }
+    pub fn password_policy(mut self, policy: PasswordPolicy) -> Self {
+        self.rules.policy = policy;
+        self
     }
 
     /// Passwords that were stolen from other sites, in a file: none of them can be set. Default: none are known. Where the
     /// file cannot be read any longer, passwords are accepted, and a warning is logged for each.
     pub fn password_blocklist(mut self, blocklist: Blocklist) -> Self {
-        self.breaches.blocklist = Some(blocklist);
+        self.rules.blocklist = Some(blocklist);
         self
     }
 
     /// Who is asked, after all other rules, whether a new password was stolen from another site. Default: nobody. Where
     /// there is no answer, passwords are accepted, and a warning is logged for each.
     pub fn breached_passwords(mut self, source: Arc<dyn BreachedPasswords>) -> Self {
-        self.breaches.asked = Some(Asked::new(source));
+        self.rules.asked = Some(Asked::new(source));
         self
     }
 
@@ -281,8 +280,7 @@ impl Builder {
             reads: Reads::new(),
             hashing,
             argon: self.argon,
-            policy: self.policy,
-            breaches: self.breaches,
+            rules: self.rules,
             limits: self.limits.with_fitting_touches(),
             cookie: checked.cookie,
             csrf: checked.csrf,
@@ -372,7 +370,7 @@ impl Builder {
             (plain, "insecure_plain_http is on: everyone on the way can read the cookie and be its user"),
             (self.throttle_off, "dangerously_without_throttle is on: passwords can be guessed without a limit"),
             (self.csrf_off, "dangerously_without_csrf_guard is on: every site can act in the name of its visitors"),
-            (self.policy.accepts_anything(), "dangerously_accept_anything is on: any password is good enough"),
+            (self.rules.policy.accepts_anything(), "dangerously_accept_anything is on: any password is good enough"),
         ]
         .into_iter()
         .filter_map(|(on, danger)| on.then_some(danger))

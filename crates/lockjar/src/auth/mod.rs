@@ -58,7 +58,7 @@ use counting::Throttle;
 use health::Counts;
 use jwt::Jwt;
 use keeper::{Noted, Trust};
-use new_password::Breaches;
+use new_password::Rules;
 use reads::Reads;
 
 /// Which tokens browsers are given.
@@ -95,8 +95,7 @@ struct Inner {
     throttle: Throttle,
     proxies: TrustedProxies,
     argon: Argon2Params,
-    policy: PasswordPolicy,
-    breaches: Breaches,
+    rules: Rules,
     limits: SessionLimits,
     cookie: CookiePolicy,
     device_cookie: CookiePolicy,
@@ -245,7 +244,7 @@ impl Auth {
     /// The rules for new passwords.
     #[must_use]
     pub fn password_policy(&self) -> &PasswordPolicy {
-        &self.inner.policy
+        &self.inner.rules.policy
     }
 
     /// The service's name, as pages show it and passwords may not repeat it.

@@ -3,16 +3,24 @@
 
 use super::Auth;
 use crate::error::{Error, Problem, StoreError};
-use crate::password::{Asked, Blocklist, Memory, Password, PasswordHash, PasswordProblem, Slot};
+use crate::password::{
+    Asked, Blocklist, Memory, Password, PasswordHash, PasswordPolicy, PasswordProblem, Slot,
+};
 
-/// Where passwords that were stolen from other sites are looked for.
+/// What a new password has to stand: the policy, and that it was not stolen from another site as far as anybody can tell.
 #[derive(Clone, Default)]
-pub(super) struct Breaches {
+pub(super) struct Rules {
+    pub(super) policy: PasswordPolicy,
     pub(super) blocklist: Option<Blocklist>,
     pub(super) asked: Option<Asked>,
 }
 
-impl Breaches {
+impl Rules {
+    fn check(&self, password: &Password, names: &[&str]) -> Result<(), PasswordProblem> {
+        self.policy.check(password, names)?;
+        self.look(password)
+    }
+
     /// Looks into the file. A fault of it keeps nobody from choosing a password: whoever runs this is told.
     fn look(&self, password: &Password) -> Result<(), PasswordProblem> {
         let Some(blocklist) = &self.blocklist else {
@@ -41,7 +49,7 @@ impl Auth {
     ) -> Result<PasswordHash, Error> {
         let argon = self.inner.argon;
         let hash = move |memory: &mut Memory, password: &Password| memory.hash(argon, password);
-        let hash = match &self.inner.breaches.asked {
+        let hash = match &self.inner.rules.asked {
             None => self.check_new(slot, field, password, names, hash).await?,
             Some(asked) => {
                 let priority = slot.priority();
@@ -67,12 +75,11 @@ impl Auth {
         mut names: Vec<String>,
         then: impl FnOnce(&mut Memory, &Password) -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let (policy, breaches) = (self.inner.policy.clone(), self.inner.breaches.clone());
+        let rules = self.inner.rules.clone();
         names.push(self.inner.service.clone());
         let checked = slot.run(move |memory| {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            policy.check(&password, &names)?;
-            breaches.look(&password)?;
+            rules.check(&password, &names)?;
             Ok(then(memory, &password))
         });
         checked.await?.map_err(|problem| refused(field, problem))
