@@ -13,7 +13,16 @@ const TOO_CHATTY: [&str; 2] = ["ureq", "ureq_proto"];
 
 /// Starts logging. Times are UTC, as RFC 3339.
 pub(crate) fn start(config: &Config) {
-    let level = match config.log_level() {
+    start_at(config.log_level(), config.log_format());
+}
+
+/// For whoever types a command: what went wrong beside it, and nothing else.
+pub(crate) fn warnings(config: &Config) {
+    start_at(config.log_level().min(LogLevel::Warn), config.log_format());
+}
+
+fn start_at(level: LogLevel, format: LogFormat) {
+    let level = match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
@@ -26,7 +35,7 @@ pub(crate) fn start(config: &Config) {
         .with_max_level(level)
         .with_writer(std::io::stderr)
         .with_ansi(false);
-    match config.log_format() {
+    match format {
         LogFormat::Text => lines.finish().with(targets).init(),
         LogFormat::Json => {
             let lines = lines.json().flatten_event(true);

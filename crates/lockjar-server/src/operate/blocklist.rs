@@ -84,16 +84,16 @@ async fn build(source: Source, one_in: u32, target: &Path) -> Outcome {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
+    let mut interrupted = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
     // Nothing in it is secret, and whoever serves may be another user.
     let draft = Builder::new()
         .prefix(".lockjar-blocklist-")
         .permissions(Permissions::from_mode(0o644))
         .tempfile_in(folder);
     let (file, path) = draft.map_err(|error| wrong(target, &error))?.into_parts();
-    let mut interrupted = (
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-    );
     let work = tokio::task::spawn_blocking(move || write(&source, one_in, file));
     let built = tokio::select! {
         built = work => built?.map_err(|error| error as Box<dyn std::error::Error>)?,

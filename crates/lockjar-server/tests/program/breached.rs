@@ -303,6 +303,19 @@ fn a_service_that_is_down_or_talks_nonsense_keeps_nobody_out_and_the_log_names_n
             .lines()
             .find(|line| line.contains("breached_passwords_unknown"));
         assert!(!warning.unwrap().to_uppercase().contains(&hash[..5]));
+        let told = place
+            .command()
+            .args([&format!("--password-breach-api={url}")])
+            .args(["user", "password", "alice", "--password-stdin"])
+            .stdin(File::open(written(&place, STOLEN)).unwrap())
+            .output()
+            .unwrap();
+        let said = text(&told);
+        assert!(
+            told.status.success() && said.contains("breached_passwords_unknown"),
+            "{said}"
+        );
+        assert!(!said.to_uppercase().contains(&hash[..5]), "{said}");
         // Nor does anything else that is logged while it is asked.
         assert!(!upper.contains(&format!("/{}", &hash[..5])), "{log}");
     }

@@ -1,6 +1,7 @@
 //! Passwords that were stolen elsewhere: refused wherever one is set, never where somebody logs in.
 
 use std::io::Cursor;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,9 +9,10 @@ use async_trait::async_trait;
 use lockjar::password::{Blocklist, BlocklistWriter, BreachedPasswords, Password};
 use lockjar::{Builder, Error};
 use sha1::{Digest, Sha1};
+use tokio::sync::Semaphore;
 
 use super::log::Log;
-use super::support::{Answer, PASSWORD, Site};
+use super::support::{Answer, FORM, PASSWORD, Site, encoded, request};
 
 const STOLEN: &str = "horses cannot read maps";
 const NEW: &str = "another fine long one";
@@ -249,4 +251,48 @@ async fn a_blocklist_that_breaks_while_it_serves_keeps_nobody_out() {
     is_refused(&sign_up(&site, "alice", STOLEN).await, "password");
     std::fs::write(&path, "").unwrap();
     assert_eq!(sign_up(&site, "alice", STOLEN).await.status, 201);
+}
+
+/// Answers nobody until it is let go.
+struct Slow {
+    asked: AtomicUsize,
+    go: Semaphore,
+}
+
+#[async_trait]
+impl BreachedPasswords for Slow {
+    async fn range(&self, _: &str) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        drop(self.go.acquire().await?);
+        Ok(format!("{}:7\r\n", "A".repeat(35)))
+    }
+}
+
+#[tokio::test]
+async fn those_who_wait_for_a_service_keep_no_thread_from_hashing() {
+    let go = Semaphore::new(1);
+    let asked = AtomicUsize::new(0);
+    let slow = Arc::new(Slow { asked, go });
+    let source: Arc<dyn BreachedPasswords> = slow.clone();
+    let site = Site::with("http://localhost:8000", |it| it.breached_passwords(source)).await;
+    site.register("alice").await;
+    slow.go.forget_permits(1);
+    let waiting: Vec<_> = (0..8)
+        .map(|number| {
+            let name = format!("user-{number}");
+            let form = encoded(&[("username", &name), ("password", PASSWORD)]);
+            let form = request("POST", "/register", &[("content-type", FORM)], &form);
+            tokio::spawn(Answer::from_router(site.router.clone(), form))
+        })
+        .collect();
+    while slow.asked.load(Ordering::SeqCst) < 1 + waiting.len() {
+        tokio::task::yield_now().await;
+    }
+    // More than there are threads, and none of them is taken.
+    site.log_in("alice").await;
+    assert!(waiting.iter().all(|one| !one.is_finished()));
+    slow.go.add_permits(waiting.len());
+    for one in waiting {
+        assert_eq!(one.await.unwrap().status, 201);
+    }
 }
