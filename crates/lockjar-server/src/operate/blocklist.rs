@@ -18,7 +18,7 @@ use super::progress::Progress;
 use crate::Outcome;
 use crate::cli::BlocklistCommand;
 use crate::output::say;
-use lines::{Lines, Part, RANGES};
+use lines::{Download, Lines, Part, RANGES};
 
 /// Lines from one look at the bar to the next.
 const LINES_PER_LOOK: u64 = 1 << 16;
@@ -57,14 +57,14 @@ fn check(file: &Path) -> Outcome {
 
 /// What is read.
 struct Source {
-    parts: Vec<Part>,
+    download: Download,
     min_count: u64,
 }
 
 impl Source {
     fn of(from: &Path, min_count: u64) -> Result<Self, ConfigError> {
-        let parts = lines::parts(from).map_err(|error| wrong(from, &error))?;
-        match parts.len() {
+        let download = Download::at(from).map_err(|error| wrong(from, &error))?;
+        match download.len() {
             0 => {
                 return Err(ConfigError::new(format!(
                     "there is no file like 00000.txt in {}: name the folder that the downloader wrote",
@@ -74,7 +74,10 @@ impl Source {
             1 | RANGES => {}
             some => eprintln!("{some} of {RANGES} ranges are there: the others are not looked for"),
         }
-        Ok(Self { parts, min_count })
+        Ok(Self {
+            download,
+            min_count,
+        })
     }
 }
 
@@ -159,12 +162,12 @@ fn read_all(
     progress: &mut Progress,
 ) -> Result<u64> {
     let mut total = 0;
-    let count = source.parts.len() as u64;
-    for (number, part) in (0..).zip(&source.parts) {
+    let count = source.download.len() as u64;
+    for (number, part) in (0..).zip(source.download.parts()) {
         let lines = Lines::of(&part.path).map_err(|error| wrong(&part.path, &error))?;
         let whole = part.path.metadata().map_or(0, |file| file.len());
         total += read_part(
-            part,
+            &part,
             lines,
             source.min_count,
             writer,

@@ -19,24 +19,54 @@ pub(super) struct Part {
     pub(super) prefix: String,
 }
 
-/// The files of a download, in the order of their hashes.
-pub(super) fn parts(from: &Path) -> io::Result<Vec<Part>> {
-    if !fs::metadata(from)?.is_dir() {
-        let (path, prefix) = (from.to_owned(), String::new());
-        return Ok(vec![Part { path, prefix }]);
+/// A file, or a folder with the digits that its files are named by: a million of them, in five bytes each.
+pub(super) enum Download {
+    File(PathBuf),
+    Folder(PathBuf, Vec<[u8; 5]>),
+}
+
+impl Download {
+    pub(super) fn at(from: &Path) -> io::Result<Self> {
+        let from = from.to_owned();
+        if !fs::metadata(&from)?.is_dir() {
+            return Ok(Self::File(from));
+        }
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&from)? {
+            let name = entry?.file_name();
+            let digits = name.to_str().and_then(|name| name.strip_suffix(".txt"));
+            let digits: Option<[u8; 5]> = digits.and_then(|it| it.as_bytes().try_into().ok());
+            names.extend(digits.filter(|digits| is_hex(digits)));
+        }
+        names.sort_unstable_by_key(|name| name.to_ascii_uppercase());
+        Ok(Self::Folder(from, names))
     }
-    let mut parts = Vec::new();
-    for entry in fs::read_dir(from)? {
-        let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        let prefix = name.and_then(|name| name.strip_suffix(".txt"));
-        if let Some(prefix) = prefix.filter(|it| it.len() == 5 && is_hex(it.as_bytes())) {
-            let prefix = prefix.to_ascii_uppercase();
-            parts.push(Part { path, prefix });
+
+    /// How many files there are.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::File(_) => 1,
+            Self::Folder(_, names) => names.len(),
         }
     }
-    parts.sort_unstable_by(|one, other| one.prefix.cmp(&other.prefix));
-    Ok(parts)
+
+    /// The files in the order of their hashes.
+    pub(super) fn parts(&self) -> impl Iterator<Item = Part> {
+        let (from, names) = match self {
+            Self::File(file) => (file, None),
+            Self::Folder(folder, names) => (folder, Some(names)),
+        };
+        let whole = names.is_none().then(|| Part {
+            path: from.clone(),
+            prefix: String::new(),
+        });
+        let ranges = names.into_iter().flatten().map(|name| {
+            let prefix = String::from_utf8_lossy(name).into_owned();
+            let path = from.join(format!("{prefix}.txt"));
+            Part { path, prefix }
+        });
+        whole.into_iter().chain(ranges)
+    }
 }
 
 /// The lines of a file, one after the other in the same memory.
@@ -52,7 +82,7 @@ pub(super) struct Lines {
 impl Lines {
     pub(super) fn of(path: &Path) -> io::Result<Self> {
         Ok(Self {
-            input: BufReader::with_capacity(1 << 20, File::open(path)?),
+            input: BufReader::with_capacity(1 << 16, File::open(path)?),
             line: Vec::new(),
             number: 0,
             bytes: 0,
@@ -170,8 +200,9 @@ mod tests {
         ] {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
-        let parts = parts(folder.path()).unwrap();
-        let prefixes: Vec<_> = parts.iter().map(|part| part.prefix.as_str()).collect();
-        assert_eq!(prefixes, ["00000", "0000A", "FFFFF"]);
+        let download = Download::at(folder.path()).unwrap();
+        let prefixes: Vec<_> = download.parts().map(|part| part.prefix).collect();
+        assert_eq!(prefixes, ["00000", "0000a", "FFFFF"]);
+        assert!(download.parts().all(|part| part.path.exists()));
     }
 }
