@@ -9,7 +9,8 @@ use crate::run::{Outcome, cargo, output, run};
 
 const FOLDER: &str = "fuzz";
 /// Each target, and how many inputs it is tried with.
-const TARGETS: [(&str, u32); 5] = [
+const TARGETS: [(&str, u32); 6] = [
+    ("blocklist", 100_000),
     ("cookie", 300_000),
     ("csrf", 300_000),
     ("forwarded", 200_000),

@@ -75,6 +75,11 @@ pub(crate) const PARTS: &[Part] = &[
         run: differential,
     },
     Part {
+        name: "passwords",
+        what: "the list of common passwords is the one that leaks are known for",
+        run: passwords,
+    },
+    Part {
         name: "downstream",
         what: "services in Python and JavaScript believe our tokens, and no forged ones",
         run: downstream,
@@ -170,6 +175,13 @@ fn differential() -> Outcome {
         "target/debug/examples/tutorial",
     ]);
     run(&mut compare)
+}
+
+/// That every password of the list is refused is a unit test's.
+fn passwords() -> Outcome {
+    let python = install::python("tests/passwords/requirements.txt")?;
+    install::node_modules("tests/passwords")?;
+    run(Command::new(python).args(["-B", "tests/passwords/list.py"]))
 }
 
 fn downstream() -> Outcome {

@@ -105,6 +105,11 @@ pub(crate) enum Command {
     },
     /// Say who did what, when and from where, the latest first
     Audit(AuditArguments),
+    /// Make a file of passwords that were stolen from other sites, for --password-blocklist
+    Blocklist {
+        #[command(subcommand)]
+        command: BlocklistCommand,
+    },
     /// Print the OpenAPI document
     Openapi,
 }
@@ -202,6 +207,29 @@ pub(crate) enum KeysCommand {
         /// again after this
         #[arg(long, conflicts_with = "kid")]
         all: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum BlocklistCommand {
+    /// Make it of a download of Have I Been Pwned's passwords (SHA-1, in the order of the hashes)
+    Build {
+        /// The file with a hash, a colon and a count on each line, or the folder of 00000.txt to FFFFF.txt
+        #[arg(long, value_name = "PATH")]
+        from: PathBuf,
+        /// Leave out what was found less often
+        #[arg(long, value_name = "COUNT", default_value_t = 1)]
+        min_count: u64,
+        /// How many passwords that were not stolen may be refused: one in so many; more takes more room
+        #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2..=1 << 30))]
+        one_in: u32,
+        /// The file to make, or to put a newer one in the place of
+        file: PathBuf,
+    },
+    /// Say whether a password is in it, and exit 1 if it is; the password is asked for, or read from standard input
+    Check {
+        /// What `lockjar blocklist build` made
+        file: PathBuf,
     },
 }
 

@@ -2,6 +2,7 @@
 
 mod address;
 mod front;
+mod passwords;
 mod spans;
 mod throttle;
 mod tokens;
@@ -10,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lockjar::cookie::{CookieSettings, SameSite};
-use lockjar::password::PasswordPolicy;
 use lockjar::{Auth, Builder, ConfigError};
 use serde::Deserialize;
 
@@ -83,13 +83,6 @@ impl Config {
         self.settings.trusted_origins.as_deref().unwrap_or_default()
     }
 
-    pub(crate) fn password_policy(&self) -> PasswordPolicy {
-        let policy = PasswordPolicy::default();
-        self.settings
-            .password_min_length
-            .map_or(policy.clone(), |length| policy.with_min_length(length))
-    }
-
     pub(crate) fn cookie(&self) -> CookieSettings {
         let settings = &self.settings;
         CookieSettings {
@@ -119,6 +112,7 @@ impl Config {
         if let Some(retention) = self.settings.audit_retention {
             builder = builder.audit_retention(retention.0);
         }
+        builder = self.breaches(builder)?;
         if let Some(service) = &self.settings.service {
             builder = builder.service_name(service);
         }

@@ -1,26 +1,45 @@
 //! Log lines on standard error; standard output has the URL alone.
 
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::Config;
 use crate::settings::{LogFormat, LogLevel};
 
+/// At finer levels they write the addresses that are asked, which end in five digits of a password's hash.
+const TOO_CHATTY: [&str; 2] = ["ureq", "ureq_proto"];
+
 /// Starts logging. Times are UTC, as RFC 3339.
 pub(crate) fn start(config: &Config) {
-    let level = match config.log_level() {
+    start_at(config.log_level(), config.log_format());
+}
+
+/// For whoever types a command: what went wrong beside it, and nothing else.
+pub(crate) fn warnings(config: &Config) {
+    start_at(config.log_level().min(LogLevel::Warn), config.log_format());
+}
+
+fn start_at(level: LogLevel, format: LogFormat) {
+    let level = match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
+    let quiet = TOO_CHATTY.map(|target| (target, LevelFilter::ERROR));
+    let targets = Targets::new().with_default(level).with_targets(quiet);
     let lines = fmt()
         .with_max_level(level)
         .with_writer(std::io::stderr)
         .with_ansi(false);
-    match config.log_format() {
-        LogFormat::Text => lines.init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
+    match format {
+        LogFormat::Text => lines.finish().with(targets).init(),
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true);
+            lines.finish().with(targets).init();
+        }
     }
 }

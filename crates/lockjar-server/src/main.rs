@@ -1,6 +1,7 @@
 //! `lockjar`: HttpOnly-cookie authentication in one binary, on an embedded SQLite file or PostgreSQL.
 
 mod alarm;
+mod breaches;
 mod check;
 mod cli;
 mod config;
@@ -50,6 +51,7 @@ async fn run(cli: Cli) -> Outcome {
         Command::Copy { from, to } => operate::copy(&config, &from, &to).await,
         Command::Keys { command } => operate::keys(&config, command).await,
         Command::Audit(arguments) => operate::audit(&config, arguments).await,
+        Command::Blocklist { command } => operate::blocklist(command).await,
         Command::Openapi => {
             output::say(lockjar::web::openapi_json(config.strategy()))?;
             Ok(ExitCode::SUCCESS)

@@ -39,7 +39,8 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+/// The fewest events first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LogLevel {
     Error,
@@ -211,6 +212,16 @@ settings! {
     #[arg(long, global = true, env = "LOCKJAR_PASSWORD_MIN_LENGTH", value_name = "COUNT")]
     #[serde(rename = "password.min_length")]
     password_min_length: usize,
+    /// Passwords that were stolen from other sites and cannot be set here: what `lockjar blocklist build` made [default: none]
+    #[arg(long, global = true, env = "LOCKJAR_PASSWORD_BLOCKLIST", value_name = "FILE")]
+    #[serde(rename = "password.blocklist")]
+    password_blocklist: PathBuf,
+    /// Ask this service whether a new password was stolen from another site, by five digits of its hash; without an answer it
+    /// is accepted [default: off; without a URL https://api.pwnedpasswords.com/range/]
+    #[arg(long, global = true, env = "LOCKJAR_PASSWORD_BREACH_API", value_name = "URL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "https://api.pwnedpasswords.com/range/")]
+    #[serde(rename = "password.breach_api")]
+    password_breach_api: String,
     /// What the cookie holds: one session token, or a short-lived JWT and a refresh token [default: session]
     #[arg(long, global = true, env = "LOCKJAR_TOKEN")]
     token: TokenSetting,

@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod blocklist;
 mod copy;
 mod keys;
 mod password;
@@ -12,6 +13,7 @@ mod user;
 
 pub(crate) use audit::{AuditArguments, audit};
 pub(crate) use backup::backup;
+pub(crate) use blocklist::blocklist;
 pub(crate) use copy::copy;
 pub(crate) use keys::keys;
 pub(crate) use restore::restore;

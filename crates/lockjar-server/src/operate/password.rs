@@ -20,6 +20,15 @@ pub(super) fn read(from_stdin: bool) -> Result<Password, ConfigError> {
     ))
 }
 
+/// A password that is not going to be set, asked for once.
+pub(super) fn read_once() -> Result<Password, ConfigError> {
+    if !std::io::stdin().is_terminal() {
+        return read_stdin();
+    }
+    let typed = rpassword::prompt_password("Password: ").map_err(unread)?;
+    Ok(Password::from(typed))
+}
+
 /// The end of the line that `echo` adds is no part of it.
 fn read_stdin() -> Result<Password, ConfigError> {
     let mut text = String::new();

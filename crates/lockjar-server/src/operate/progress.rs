@@ -1,4 +1,4 @@
-//! How far a copy is: a bar on a terminal, and a line for each stage elsewhere.
+//! How far a long command is: a bar on a terminal, and a line for each stage elsewhere.
 
 use std::io::IsTerminal;
 
@@ -41,7 +41,8 @@ impl Progress {
         }
     }
 
-    fn at(&mut self, stage: String, done: u64, of: u64) {
+    /// So much is done of a stage.
+    pub(super) fn at(&mut self, stage: String, done: u64, of: u64) {
         let is_new = stage != self.stage;
         match &self.bar {
             Some(bar) => {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod audit;
+mod breached;
 mod command_line;
 mod durability;
 mod faults;

@@ -11,6 +11,7 @@ use super::health::Counts;
 use super::jwt::{Jwt, JwtSettings};
 use super::keeper::{self, Noted, OnOutage, Trust};
 use super::keys;
+use super::new_password::Rules;
 use super::reads::Reads;
 use super::{Auth, Inner, SessionCache};
 use crate::address::TrustedProxies;
@@ -18,7 +19,9 @@ use crate::clock::{Clock, SharedClock, SystemClock, Timestamp};
 use crate::cookie::CookieSettings;
 use crate::error::{ConfigError, OpenError};
 use crate::jwt::KeyRing;
-use crate::password::{Argon2Params, HashPool, Pace, PasswordPolicy};
+use crate::password::{
+    Argon2Params, Asked, Blocklist, BreachedPasswords, HashPool, Pace, PasswordPolicy,
+};
 use crate::session::SessionLimits;
 use crate::store::Store;
 use crate::throttle::PerAddress;
@@ -37,7 +40,7 @@ pub struct Builder {
     public_url: String,
     cookie: CookieSettings,
     limits: SessionLimits,
-    policy: PasswordPolicy,
+    rules: Rules,
     argon: Argon2Params,
     clock: Arc<dyn Clock>,
     service: String,
@@ -63,7 +66,7 @@ impl Builder {
             public_url: public_url.to_owned(),
             cookie: CookieSettings::default(),
             limits: SessionLimits::default(),
-            policy: PasswordPolicy::default(),
+            rules: Rules::default(),
             argon: Argon2Params::default(),
             clock: Arc::new(SystemClock),
             service: "Lockjar".to_owned(),
@@ -95,8 +98,23 @@ impl Builder {
     }
 
     /// The rules for new passwords. Default: 15 characters, none that is easily guessed.
-    pub fn password_policy(self, policy: PasswordPolicy) -> Self {
-        Self { policy, ..self }
+    pub fn password_policy(mut self, policy: PasswordPolicy) -> Self {
+        self.rules.policy = policy;
+        self
+    }
+
+    /// Passwords that were stolen from other sites, in a file: none of them can be set. Default: none are known. Where the
+    /// file cannot be read any longer, passwords are accepted, and a warning is logged for each.
+    pub fn password_blocklist(mut self, blocklist: Blocklist) -> Self {
+        self.rules.blocklist = Some(blocklist);
+        self
+    }
+
+    /// Who is asked, after all other rules, whether a new password was stolen from another site. Default: nobody. Where
+    /// there is no answer, passwords are accepted, and a warning is logged for each.
+    pub fn breached_passwords(mut self, source: Arc<dyn BreachedPasswords>) -> Self {
+        self.rules.asked = Some(Asked::new(source));
+        self
     }
 
     /// What a password hash costs. Default: 19,456 KiB, 2 passes. Hashes of other parameters are renewed
@@ -287,7 +305,7 @@ impl Builder {
             hashing,
             argon: self.argon,
             pace: Pace::new(!self.uneven_refusals),
-            policy: self.policy,
+            rules: self.rules,
             limits: self.limits.with_fitting_touches(),
             cookie: checked.cookie,
             csrf: checked.csrf,

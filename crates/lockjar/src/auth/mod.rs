@@ -13,6 +13,7 @@ mod health;
 mod jwt;
 mod keeper;
 mod keys;
+mod new_password;
 mod operator;
 mod reads;
 mod recover;
@@ -60,6 +61,7 @@ use counting::Throttle;
 use health::Counts;
 use jwt::Jwt;
 use keeper::{Noted, Trust};
+use new_password::Rules;
 use reads::Reads;
 
 /// Which tokens browsers are given.
@@ -98,7 +100,7 @@ struct Inner {
     argon: Argon2Params,
     /// What refusals take.
     pace: Pace,
-    policy: PasswordPolicy,
+    rules: Rules,
     limits: SessionLimits,
     cookie: CookiePolicy,
     device_cookie: CookiePolicy,
@@ -249,7 +251,7 @@ impl Auth {
     /// The rules for new passwords.
     #[must_use]
     pub fn password_policy(&self) -> &PasswordPolicy {
-        &self.inner.policy
+        &self.inner.rules.policy
     }
 
     /// The service's name, as pages show it and passwords may not repeat it.

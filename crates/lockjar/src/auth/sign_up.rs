@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::{Auth, Client, SignedIn};
 use crate::audit::{Event, Record};
-use crate::error::{Error, Problem, StoreError};
+use crate::error::Error;
 use crate::id::UserId;
-use crate::password::{Memory, Password, PasswordHash, Slot};
+use crate::password::{Password, Slot};
 use crate::session::NewSession;
 use crate::store::NewUser;
 use crate::token::PresentedSession;
@@ -145,41 +145,5 @@ impl Auth {
             hash: self.hash_new(slot, "password", password, names).await?,
             created_at: self.inner.clock.now(),
         })
-    }
-
-    /// Checks a new password against the policy and hashes it, on the password threads. `field` is what its problems
-    /// are reported on.
-    pub(super) async fn hash_new(
-        &self,
-        slot: Slot,
-        field: &'static str,
-        password: Password,
-        names: Vec<String>,
-    ) -> Result<PasswordHash, Error> {
-        let argon = self.inner.argon;
-        let hash = move |memory: &mut Memory, password: &Password| memory.hash(argon, password);
-        let hash = self.check_new(slot, field, password, names, hash).await?;
-        hash.ok_or_else(|| StoreError::unavailable("the password could not be hashed").into())
-    }
-
-    /// The same with something else to do with a password that is good.
-    async fn check_new<T: Send + 'static>(
-        &self,
-        slot: Slot,
-        field: &'static str,
-        password: Password,
-        mut names: Vec<String>,
-        then: impl FnOnce(&mut Memory, &Password) -> T + Send + 'static,
-    ) -> Result<T, Error> {
-        let policy = self.inner.policy.clone();
-        names.push(self.inner.service.clone());
-        let checked = slot.run(move |memory| {
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            policy.check(&password, &names)?;
-            Ok(then(memory, &password))
-        });
-        checked
-            .await?
-            .map_err(|problem| Error::Invalid(vec![Problem::password(field, &problem)]))
     }
 }

@@ -1,12 +1,16 @@
 //! Passwords: read in one form, checked against a policy, hashed on threads of their own.
 
 mod argon;
+mod breached;
+mod common;
 mod pace;
 mod policy;
 mod pool;
 
 pub use argon::Argon2Params;
 pub(crate) use argon::{Memory, Verdict};
+pub(crate) use breached::Asked;
+pub use breached::{Blocklist, BlocklistError, BlocklistWriter, BreachedPasswords};
 pub(crate) use pace::Pace;
 pub use policy::{PasswordPolicy, PasswordProblem};
 pub(crate) use pool::{HashPool, Priority, Slot};

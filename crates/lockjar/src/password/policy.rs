@@ -1,8 +1,10 @@
 //! Which passwords are accepted: NIST SP 800-63B-4, 3.1.1.2, and OWASP ASVS 5.0, 6.2. Length counts; composition
-//! does not; what an attacker would try first is refused, and the reason is given.
+//! does not; what an attacker would try first is refused, and the reason is given. What was stolen elsewhere is looked for
+//! [beside it](super::Blocklist).
 
 use zxcvbn::{Score, zxcvbn};
 
+use super::common::is_common;
 use super::{PASSWORD_MAX, Password};
 
 /// Guessing is estimated on this many code points: more would cost time and tell nothing.
@@ -84,9 +86,10 @@ impl PasswordPolicy {
         if is_made_of(text, names) {
             return Err(PasswordProblem::MadeOfNames);
         }
-        is_uncommon(text)
-            .then_some(())
-            .ok_or(PasswordProblem::Common)
+        match is_common(text) || !is_uncommon(text) {
+            true => Err(PasswordProblem::Common),
+            false => Ok(()),
+        }
     }
 }
 
@@ -154,6 +157,11 @@ pub enum PasswordProblem {
         "That password is made of your name or this service's: choose one that has nothing to do with them."
     )]
     MadeOfNames,
+    /// In a [`Blocklist`](super::Blocklist), or known to [`BreachedPasswords`](super::BreachedPasswords).
+    #[error(
+        "That password is in collections of passwords stolen from other sites: choose another."
+    )]
+    Breached,
 }
 
 impl PasswordProblem {
@@ -165,6 +173,7 @@ impl PasswordProblem {
             Self::TooLong => "password_too_long",
             Self::Common => "password_common",
             Self::MadeOfNames => "password_made_of_names",
+            Self::Breached => "password_breached",
         }
     }
 }

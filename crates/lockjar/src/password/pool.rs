@@ -78,6 +78,7 @@ impl HashPool {
         }
         Ok(Slot {
             places,
+            priority,
             jobs: self.jobs.clone(),
         })
     }
@@ -104,10 +105,16 @@ fn place_in(queue: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Error> {
 /// A place in the queue, given up when the job has run or the slot is dropped.
 pub(crate) struct Slot {
     places: Vec<OwnedSemaphorePermit>,
+    priority: Priority,
     jobs: Sender<Job>,
 }
 
 impl Slot {
+    /// Which part of the queue it is in.
+    pub(crate) const fn priority(&self) -> Priority {
+        self.priority
+    }
+
     /// Runs `work` on one of the threads. A job whose caller has gone by the time its turn comes is not run.
     pub(crate) async fn run<T: Send + 'static>(
         self,

@@ -5,6 +5,7 @@
 mod anything;
 mod audit;
 mod bad_input;
+mod breached;
 mod cookies;
 mod csrf;
 mod flaky_store;

@@ -91,7 +91,7 @@ impl Builder {
             (plain, "insecure_plain_http is on: everyone on the way can read the cookie and be its user"),
             (self.throttle_off, "dangerously_without_throttle is on: passwords can be guessed without a limit"),
             (self.csrf_off, "dangerously_without_csrf_guard is on: every site can act in the name of its visitors"),
-            (self.policy.accepts_anything(), "dangerously_accept_anything is on: any password is good enough"),
+            (self.rules.policy.accepts_anything(), "dangerously_accept_anything is on: any password is good enough"),
         ]
         .into_iter()
         .filter_map(|(on, danger)| on.then_some(danger))
