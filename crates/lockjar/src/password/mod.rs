@@ -1,11 +1,13 @@
 //! Passwords: read in one form, checked against a policy, hashed on threads of their own.
 
 mod argon;
+mod foreign;
 mod policy;
 mod pool;
 
 pub use argon::Argon2Params;
 pub(crate) use argon::{Memory, Verdict};
+pub use foreign::FirebaseParameters;
 pub use policy::{PasswordPolicy, PasswordProblem};
 pub(crate) use pool::{HashPool, Priority, Slot};
 
@@ -63,7 +65,8 @@ impl fmt::Debug for Password {
     }
 }
 
-/// A hashed password as a [PHC string](https://github.com/P-H-C/phc-string-format). Its `Debug` prints nothing of it.
+/// A hashed password as a [PHC string](https://github.com/P-H-C/phc-string-format), or, until its owner's first log-in, in the
+/// form of the software that it was imported from. Its `Debug` prints nothing of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
