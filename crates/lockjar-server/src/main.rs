@@ -47,6 +47,7 @@ async fn run(cli: Cli) -> Outcome {
         Command::Backup { file } => operate::backup(&config, &file).await,
         Command::Restore { file } => operate::restore(&config, file.as_deref()).await,
         Command::Copy { from, to } => operate::copy(&config, &from, &to).await,
+        Command::Import(arguments) => operate::import(&config, arguments).await,
         Command::Keys { command } => operate::keys(&config, command).await,
         Command::Openapi => {
             output::say(lockjar::web::openapi_json(config.strategy()))?;

@@ -2,6 +2,7 @@
 
 mod backup;
 mod copy;
+mod import;
 mod keys;
 mod password;
 mod progress;
@@ -11,6 +12,7 @@ mod user;
 
 pub(crate) use backup::backup;
 pub(crate) use copy::copy;
+pub(crate) use import::{ImportArguments, import};
 pub(crate) use keys::keys;
 pub(crate) use restore::restore;
 pub(crate) use session::session;
