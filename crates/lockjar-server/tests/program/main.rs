@@ -5,6 +5,7 @@
 mod command_line;
 mod durability;
 mod faults;
+mod importing;
 mod keys;
 mod logs;
 mod moving;
