@@ -160,9 +160,8 @@ impl Memory {
         expect(dead_code, reason = "the timer of failures asks for it")
     )]
     pub(crate) fn rehearse(&mut self, label: &str, password: &Password) -> bool {
-        let cost = match Cost::parse(label) {
-            Ok(cost) => cost,
-            Err(_) => return false,
+        let Ok(cost) = Cost::parse(label) else {
+            return false;
         };
         let Cost::Argon2 {
             algorithm,

@@ -58,7 +58,7 @@ pub(super) fn compute(log_rounds: u32, salt: &[u8], password: &[u8]) -> Zeroizin
     let mut digest = Zeroizing::new(first.into());
     for _ in 0..1_u64 << log_rounds {
         let next = Md5::new()
-            .chain_update(&*digest)
+            .chain_update(*digest)
             .chain_update(password)
             .finalize();
         *digest = next.into();

@@ -1,5 +1,7 @@
 //! The hashes were made by the packages themselves, at low costs; `cargo xtask test imports` has them make new ones.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::password::{Argon2Params, Memory, Verdict};
 
@@ -244,6 +246,19 @@ fn a_hash_that_would_exhaust_the_machine_is_refused_and_never_computed() {
     }
 }
 
+#[test]
+fn what_packages_write_by_default_and_twice_that_is_taken() {
+    for fine in [
+        "$2b$15$V4lR2aY7FyTtQQfqNYmHzOuMjpk5XviYtKhpTeB1J204jA1u5SBca",
+        "scrypt:262144:8:1$salt$00112233445566778899aabbccddeeff",
+        "pbkdf2_sha256$3000000$salt$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0",
+        "$P$H95VZOhPHFgH6tzfBm2F/5zbGOcZS80",
+        "$argon2id$v=19$m=65536,t=4,p=8$c29tZXNhbHRzYWx0$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0",
+    ] {
+        import(fine).expect(fine);
+    }
+}
+
 /// What compares equal with nothing is everybody's password.
 #[test]
 fn a_hash_of_nothing_opens_nothing() {
@@ -389,5 +404,25 @@ fn incomplete_parameters_are_named_and_the_signer_key_is_not_repeated() {
             .unwrap()
             .to_string();
         assert!(!error.contains("Ki0RYy"), "{error}");
+    }
+}
+
+proptest! {
+    /// A row is whatever somebody writes into a file.
+    #[test]
+    fn no_text_breaks_what_reads_it(
+        which in 0..HASHES.len(),
+        at in any::<prop::sample::Index>(),
+        length in 0..4_usize,
+        put in "[\\PC$:,=0-9]{0,4}",
+    ) {
+        let whole: Vec<char> = HASHES[which].1.chars().collect();
+        let at = at.index(whole.len());
+        let end = (at + length).min(whole.len());
+        let text: String = whole[..at].iter().copied().chain(put.chars()).chain(whole[end..].iter().copied()).collect();
+        if let Ok((_, cost)) = PasswordHash::import(&text) {
+            prop_assert_eq!(cost.check(), Ok(()));
+            prop_assert_eq!(Cost::parse(&cost.to_string()), Ok(cost));
+        }
     }
 }
