@@ -93,9 +93,9 @@ async fn run(
             Ok(None) => {}
             Err(reason) => report.rejected(line.number, &reason)?,
         }
+        report.at(lines.bytes());
         if batch.len() == BATCH {
             write(auth, &numbers, &batch, report, dry_run).await?;
-            report.at(lines.bytes());
             numbers.clear();
             batch.clear();
         }
