@@ -85,6 +85,11 @@ pub(crate) const PARTS: &[Part] = &[
         run: downstream,
     },
     Part {
+        name: "imports",
+        what: "hashes that other packages make open the door once, and then they are Argon2id",
+        run: imports,
+    },
+    Part {
         name: "cluster",
         what: "the example cluster starts by one command and outlives its nodes; its files for containers are in order",
         run: cluster,
@@ -190,6 +195,15 @@ fn downstream() -> Outcome {
     install::node_modules("examples/node")?;
     let mut test = Command::new(python);
     test.args(["-B", "tests/downstream/test.py", "target/debug/lockjar"]);
+    run(&mut test)
+}
+
+fn imports() -> Outcome {
+    build_programs()?;
+    let python = install::python("tests/imports/requirements.txt")?;
+    install::node_modules("tests/imports")?;
+    let mut test = Command::new(python);
+    test.args(["-B", "tests/imports/test.py", "target/debug/lockjar"]);
     run(&mut test)
 }
 

@@ -98,6 +98,12 @@ pub(crate) enum Command {
         #[arg(env = "LOCKJAR_COPY_TO", hide_env_values = true)]
         to: String,
     },
+    /// Bring accounts along from elsewhere, with the password hashes that were made there; works while the server runs
+    ///
+    /// Each owner logs in with the old password, and the first log-in renews the hash. An account that is there is never
+    /// changed, so the same again goes on after whatever stopped it. A row that is rejected is told by its line and stops no
+    /// other; exit 1 if there was one.
+    Import(crate::operate::ImportArguments),
     /// See, rotate and revoke the keys that sign tokens; works while the server runs
     Keys {
         #[command(subcommand)]

@@ -49,6 +49,7 @@ async fn run(cli: Cli) -> Outcome {
         Command::Backup { file } => operate::backup(&config, &file).await,
         Command::Restore { file } => operate::restore(&config, file.as_deref()).await,
         Command::Copy { from, to } => operate::copy(&config, &from, &to).await,
+        Command::Import(arguments) => operate::import(&config, arguments).await,
         Command::Keys { command } => operate::keys(&config, command).await,
         Command::Audit(arguments) => operate::audit(&config, arguments).await,
         Command::Blocklist { command } => operate::blocklist(command).await,

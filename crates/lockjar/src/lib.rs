@@ -62,8 +62,9 @@ mod user;
 pub mod web;
 
 pub use auth::{
-    AccessToken, Auth, Builder, Client, Health, Introspection, IntrospectionSecret, Introspector,
-    JwtSettings, KeyInfo, OnOutage, Operator, SignIn, SignUp, SignedIn, Strategy, Tokens,
+    AccessToken, Auth, Builder, Client, Health, ImportUser, Imported, Introspection,
+    IntrospectionSecret, Introspector, JwtSettings, KeyInfo, OnOutage, Operator, SignIn, SignUp,
+    SignedIn, Strategy, Tokens,
 };
 pub use current::CurrentUser;
 pub use error::{ConfigError, Error, OpenError, Problem, StoreError};

@@ -32,9 +32,9 @@ const LAYERS: &[Layer] = &[
         because: "Redis is spoken to in one place",
     },
     Layer {
-        words: &["sha1"],
-        homes: &["password/breached/"],
-        because: "SHA-1 is how stolen passwords are published, and no hash for anything of ours",
+        words: &["sha1", "md5", "md_5"],
+        homes: &["password/breached/", "password/foreign/"],
+        because: "SHA-1 and MD5 are how others publish and hash passwords, and no hash for anything of ours",
     },
     Layer {
         words: &["SystemTime::now", "Instant::now"],

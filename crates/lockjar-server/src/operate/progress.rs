@@ -66,15 +66,52 @@ impl Progress {
     }
 }
 
+/// How much of a file was read: a bar on a terminal, and nothing elsewhere.
+pub(super) struct Reading(Option<ProgressBar>);
+
+impl Reading {
+    pub(super) fn new(bytes: u64) -> Self {
+        let is_terminal = std::io::stderr().is_terminal();
+        Self(is_terminal.then(|| {
+            let bar = styled("{bar:30} {bytes}/{total_bytes} ({elapsed})");
+            bar.set_length(bytes);
+            bar
+        }))
+    }
+
+    pub(super) fn at(&self, bytes: u64) {
+        if let Some(bar) = &self.0 {
+            bar.set_position(bytes);
+        }
+    }
+
+    /// A line above the bar.
+    pub(super) fn say(&self, line: &str) {
+        match &self.0 {
+            Some(bar) => bar.suspend(|| eprintln!("{line}")),
+            None => eprintln!("{line}"),
+        }
+    }
+
+    /// Leaves the terminal as it was.
+    pub(super) fn end(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 fn doing(what: &str, table: Table) -> String {
     format!("{what} {}", table.name())
 }
 
 fn bar() -> ProgressBar {
+    styled("{bar:30} {human_pos}/{human_len} {msg} ({per_sec}, {elapsed})")
+}
+
+fn styled(template: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    match ProgressStyle::with_template(
-        "{bar:30} {human_pos}/{human_len} {msg} ({per_sec}, {elapsed})",
-    ) {
+    match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }

@@ -8,6 +8,7 @@ mod command_line;
 mod durability;
 mod faults;
 mod front;
+mod importing;
 mod keys;
 mod logs;
 mod moving;

@@ -5,6 +5,8 @@ mod checked;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
+
 use super::audit::Pending;
 use super::counting::Throttle;
 use super::health::Counts;
@@ -304,6 +306,7 @@ impl Builder {
             reads: Reads::new(),
             hashing,
             argon: self.argon,
+            rehearsed: OnceCell::new(),
             pace: Pace::new(!self.uneven_refusals),
             rules: self.rules,
             limits: self.limits.with_fitting_touches(),

@@ -49,7 +49,7 @@ impl Throttle {
     }
 
     /// Whichever spelling was typed. What can be nobody's name is counted as it was typed.
-    fn account(&self, typed: &str) -> Counter {
+    pub(super) fn account(&self, typed: &str) -> Counter {
         let name = Username::parse(typed);
         let (label, text) = match &name {
             Ok(name) => ("account", name.key()),

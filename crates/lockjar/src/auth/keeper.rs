@@ -215,6 +215,8 @@ async fn write_down(inner: Weak<Inner>) {
             auth.inner.audit.refill();
             auth.sweep().await;
             auth.sweep_audit().await;
+            // Accounts may have been imported meanwhile. What fails is tried again a minute later.
+            let _ = auth.rehearse().await;
             auth.tend_keys().await;
         }
     }

@@ -10,6 +10,7 @@ mod change_password;
 mod counting;
 mod downstream;
 mod health;
+mod import;
 mod jwt;
 mod keeper;
 mod keys;
@@ -18,6 +19,7 @@ mod operator;
 mod reads;
 mod recover;
 mod refresh;
+mod refusal;
 mod sessions;
 mod sign_in;
 mod sign_up;
@@ -27,6 +29,7 @@ mod tests;
 pub use builder::Builder;
 pub use downstream::{Introspection, Introspector};
 pub use health::Health;
+pub use import::{ImportUser, Imported};
 pub use jwt::{AccessToken, IntrospectionSecret, JwtSettings};
 pub use keeper::OnOutage;
 pub use keys::KeyInfo;
@@ -41,6 +44,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
+use tokio::sync::OnceCell;
 use tracing::Instrument;
 
 use crate::address::TrustedProxies;
@@ -100,6 +104,8 @@ struct Inner {
     argon: Argon2Params,
     /// What refusals take.
     pace: Pace,
+    /// Whether it is known what imported hashes cost.
+    rehearsed: OnceCell<()>,
     rules: Rules,
     limits: SessionLimits,
     cookie: CookiePolicy,

@@ -6,11 +6,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
-
 use super::audit::of_session;
 use super::{AccessToken, Auth};
-use crate::audit::{Event, Record};
+use crate::audit::Event;
 use crate::cookie::Lifetime;
 use crate::current::CurrentUser;
 use crate::error::Error;
@@ -202,16 +200,6 @@ impl Auth {
             }
         })
         .await
-    }
-
-    /// Answers a log-in that is refused, when its time has come: what was wrong is not to be seen by how long it took.
-    /// `served` is when it would have begun without the queue, on the clock's uptime.
-    async fn refuse_log_in(&self, user: Option<UserId>, served: Duration) -> Error {
-        let refused = self.record(Event::LogInRefused);
-        self.keep(Record { user, ..refused }).await;
-        let spent = self.inner.clock.uptime().saturating_sub(served);
-        sleep(self.inner.pace.refusal().saturating_sub(spent)).await;
-        Error::InvalidCredentials
     }
 
     pub(super) async fn open_session(

@@ -20,8 +20,8 @@ use crate::refresh::{Chain, Generation};
 use crate::session::{NewSession, Session};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{
-    Attempt, AuditLog, Beat, By, Counted, Credentials, Cursor, Feed, Keys, LiveChain, LiveSession,
-    NewOneTime, NewSignIn, NewUser, OneTimeTokens, PasswordChange, Refreshes,
+    Attempt, AuditLog, Beat, By, Counted, Credentials, Cursor, Feed, ImportedUser, Keys, LiveChain,
+    LiveSession, NewOneTime, NewSignIn, NewUser, OneTimeTokens, PasswordChange, Refreshes,
     Result as StoreResult, Sessions, StoredKey, Success, Swept, Throttles, Users, Which,
 };
 use crate::token::HashedSecret;
@@ -29,6 +29,7 @@ use crate::token::PlainToken;
 use crate::user::User;
 
 mod frozen;
+mod import;
 mod keys;
 
 const PASSWORD: &str = "gravel umbrella seventeen";
@@ -79,6 +80,14 @@ impl Users for Held {
     async fn create(&self, user: &NewUser, session: Option<&NewSession>) -> StoreResult<bool> {
         self.fine()?;
         self.sqlite.create(user, session).await
+    }
+    async fn import(&self, users: &[ImportedUser]) -> StoreResult<Vec<bool>> {
+        self.fine()?;
+        self.sqlite.import(users).await
+    }
+    async fn hash_schemes(&self) -> StoreResult<Vec<String>> {
+        self.fine()?;
+        self.sqlite.hash_schemes().await
     }
     async fn by_name(&self, key: &str) -> StoreResult<Option<Credentials>> {
         if self.finds_nobody.load(Ordering::SeqCst) {

@@ -6,6 +6,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
+use super::foreign::{Cost, Foreign, Reason};
 use super::{Password, PasswordHash};
 use crate::error::ConfigError;
 use crate::id::random;
@@ -14,6 +15,9 @@ const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
 /// A stored hash that asks for more than this is refused rather than computed: 1 GiB·passes.
 const MAX_COST: u64 = 1024 * 1024;
+pub(super) const TOO_DEAR: Reason =
+    "the Argon2 hash needs more than 1 GiB·passes (m·t) at every log-in";
+const MALFORMED: Reason = "the Argon2 hash is damaged, or needs a key that is not in it";
 
 /// What a hash costs. The default is OWASP's and ASVS 5.0's minimum for Argon2id: 19,456 KiB, 2 passes, 1 lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,10 +55,13 @@ impl Argon2Params {
     /// What checking against a stored hash costs, as a name for costs that are alike: those of today's parameters, of none
     /// and of every cheaper hash are, since the difference is worked off.
     pub(crate) fn scheme(self, stored: Option<&PasswordHash>) -> String {
-        let stored = stored.and_then(|hash| Stored::parse(hash.as_phc()));
-        match stored.filter(|stored| stored.cost() > self.cost()) {
-            Some(dearer) => format!("argon2id {}", dearer.cost()),
-            None => "argon2id".to_owned(),
+        let Some(text) = stored.map(PasswordHash::as_phc) else {
+            return "argon2id".to_owned();
+        };
+        match (Stored::parse(text), Foreign::parse(text)) {
+            (Ok(argon), _) if argon.cost() > self.cost() => argon.label().to_string(),
+            (Err(_), Ok(foreign)) => foreign.cost().to_string(),
+            _ => "argon2id".to_owned(),
         }
     }
 
@@ -97,13 +104,20 @@ impl Memory {
         salt: &[u8],
         out: &mut [u8],
     ) -> Result<(), argon2::Error> {
-        let blocks = self.blocks(params.block_count());
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into_with_memory(
-            password.as_str().as_bytes(),
-            salt,
-            out,
-            blocks,
-        )
+        let todays = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        self.compute_by(&todays, password, salt, out)
+    }
+
+    fn compute_by(
+        &mut self,
+        argon: &Argon2<'_>,
+        password: &Password,
+        salt: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), argon2::Error> {
+        let blocks = self.blocks(argon.params().block_count());
+        let password = password.as_str().as_bytes();
+        argon.hash_password_into_with_memory(password, salt, out, blocks)
     }
 
     /// Hashes a password under a new random salt. `None` only where [`Argon2Params::check`] would have refused.
@@ -130,18 +144,23 @@ impl Memory {
 
     /// Compares a password with a stored hash. Where the stored hash is cheaper than today's parameters the difference
     /// is worked off too, so that time does not tell an old account from one that does not exist (Django's
-    /// CVE-2025-13473); without a stored hash the whole of it is.
+    /// CVE-2025-13473); without a stored hash the whole of it is. What a hash of another scheme costs cannot be worked off by
+    /// this one: there the timer of refusals is all there is.
     pub(crate) fn verify(
         &mut self,
         today: Argon2Params,
         password: &Password,
         stored: Option<&PasswordHash>,
     ) -> Verdict {
-        let known = stored.and_then(|hash| Stored::parse(hash.as_phc()));
-        let verdict = known.as_ref().map_or(Verdict::Wrong, |stored| {
-            stored.verify(self, today, password)
-        });
-        let done = known.map_or(0, |stored| stored.cost());
+        let known = stored.and_then(|hash| Stored::parse(hash.as_phc()).ok());
+        let foreign = stored.and_then(|hash| Foreign::parse(hash.as_phc()).ok());
+        let (verdict, done) = match (known, foreign) {
+            (Some(known), _) => (known.verify(self, today, password), known.cost()),
+            // It came with its account from elsewhere, and is always to be renewed.
+            (None, Some(foreign)) if foreign.matches(password) => (Verdict::RightButOld, u64::MAX),
+            (None, Some(_)) => (Verdict::Wrong, u64::MAX),
+            (None, None) => (Verdict::Wrong, 0),
+        };
         if let Some(params) = today.remainder(done).and_then(Argon2Params::params) {
             let mut out = [0; HASH_BYTES];
             // Nothing depends on the result; the time it took is the point.
@@ -149,6 +168,45 @@ impl Memory {
         }
         verdict
     }
+
+    /// Computes one hash at the costs that a label says, as if the password were compared with such a hash. `false` where the
+    /// label says none that is bearable.
+    pub(crate) fn rehearse(&mut self, label: &str, password: &Password) -> bool {
+        let Ok(cost) = Cost::parse(label) else {
+            return false;
+        };
+        let Cost::Argon2 {
+            algorithm,
+            memory_kib,
+            passes,
+            lanes,
+        } = cost
+        else {
+            cost.work_off(password);
+            return true;
+        };
+        let Ok(params) = Params::new(memory_kib, passes, lanes, Some(HASH_BYTES)) else {
+            return false;
+        };
+        let argon = Argon2::new(algorithm, Version::V0x13, params);
+        let (salt, mut out) = ([0; SALT_BYTES], [0; HASH_BYTES]);
+        self.compute_by(&argon, password, &salt, &mut out).is_ok()
+    }
+}
+
+/// What verifying an Argon2 hash costs, or why it is not taken.
+pub(super) fn cost_of(text: &str) -> Result<Cost, Reason> {
+    Stored::parse(text).map(|stored| stored.label())
+}
+
+/// Whether so much memory in KiB and so many passes are computed at all.
+pub(super) fn is_bearable(memory_kib: u32, passes: u32) -> bool {
+    u64::from(memory_kib) * u64::from(passes) <= MAX_COST
+}
+
+/// Whether Argon2 has such parameters.
+pub(super) fn is_possible(memory_kib: u32, passes: u32, lanes: u32) -> bool {
+    Params::new(memory_kib, passes, lanes, Some(HASH_BYTES)).is_ok()
 }
 
 /// What comparing a password with a hash says.
@@ -162,37 +220,55 @@ pub(crate) enum Verdict {
     RightButOld,
 }
 
+/// An Argon2 hash of any kind.
 struct Stored {
+    algorithm: Algorithm,
+    version: Version,
     params: Params,
     salt: phc::Salt,
     hash: phc::Output,
 }
 
 impl Stored {
-    /// `None` for anything but an Argon2id hash of a bearable cost.
-    fn parse(text: &str) -> Option<Self> {
-        let phc = phc::PasswordHash::new(text).ok()?;
-        if phc.algorithm != Algorithm::Argon2id.ident()
-            || phc.version != Some(Version::V0x13.into())
-        {
-            return None;
-        }
+    /// Refuses anything but an Argon2 hash of a bearable cost.
+    fn parse(text: &str) -> Result<Self, Reason> {
+        let phc = phc::PasswordHash::new(text).map_err(|_| MALFORMED)?;
+        // Before there were two versions nobody wrote which.
+        let version = phc.version.unwrap_or(Version::V0x10.into());
         let stored = Self {
-            params: Params::try_from(&phc).ok()?,
-            salt: phc.salt?,
-            hash: phc.hash?,
+            algorithm: Algorithm::new(phc.algorithm).map_err(|_| MALFORMED)?,
+            version: Version::try_from(version).map_err(|_| MALFORMED)?,
+            params: Params::try_from(&phc).map_err(|_| MALFORMED)?,
+            salt: phc.salt.ok_or(MALFORMED)?,
+            hash: phc.hash.ok_or(MALFORMED)?,
         };
-        (stored.cost() <= MAX_COST).then_some(stored)
+        if !stored.params.keyid().is_empty() {
+            return Err(MALFORMED);
+        }
+        match is_bearable(stored.params.m_cost(), stored.params.t_cost()) {
+            true => Ok(stored),
+            false => Err(TOO_DEAR),
+        }
     }
 
     fn cost(&self) -> u64 {
         u64::from(self.params.m_cost()) * u64::from(self.params.t_cost())
     }
 
+    fn label(&self) -> Cost {
+        Cost::Argon2 {
+            algorithm: self.algorithm,
+            memory_kib: self.params.m_cost(),
+            passes: self.params.t_cost(),
+            lanes: self.params.p_cost(),
+        }
+    }
+
     fn verify(&self, memory: &mut Memory, today: Argon2Params, password: &Password) -> Verdict {
         let mut out = vec![0; self.hash.len()];
+        let argon = Argon2::new(self.algorithm, self.version, self.params.clone());
         let computed = memory
-            .compute(self.params.clone(), password, &self.salt, &mut out)
+            .compute_by(&argon, password, &self.salt, &mut out)
             .is_ok();
         let equal: bool = out.ct_eq(self.hash.as_bytes()).into();
         out.zeroize();
@@ -205,7 +281,8 @@ impl Stored {
 
     /// A dearer hash is renewed as well: after the parameters were lowered, time would tell its account from none.
     fn differs_from(&self, today: Argon2Params) -> bool {
-        self.params.m_cost() != today.memory_kib
+        (self.algorithm, self.version) != (Algorithm::Argon2id, Version::V0x13)
+            || self.params.m_cost() != today.memory_kib
             || self.params.t_cost() != today.passes
             || self.params.p_cost() != 1
             || self.hash.len() != HASH_BYTES
@@ -289,14 +366,17 @@ mod tests {
     #[test]
     fn a_stored_hash_that_would_exhaust_the_machine_is_not_computed() {
         let dear = "$argon2id$v=19$m=4194304,t=9,p=1$c29tZXNhbHRzYWx0$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI";
-        assert!(Stored::parse(dear).is_none());
-        assert!(Stored::parse(&dear.replace("4194304,t=9", "64,t=1")).is_some());
+        assert_eq!(Stored::parse(dear).err(), Some(TOO_DEAR));
+        let cheap = dear.replace("4194304,t=9", "64,t=1");
+        assert!(Stored::parse(&cheap).is_ok());
         for bad in [
             "",
             "plain",
-            "$argon2i$v=19$m=64,t=1,p=1$c29tZXNhbHRzYWx0$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI",
+            &cheap.replace("argon2id", "argon3"),
+            &cheap.replace("v=19", "v=18"),
+            &cheap.replace("p=1", "p=1,keyid=Hj5+dsK0"),
         ] {
-            assert!(Stored::parse(bad).is_none(), "{bad:?}");
+            assert!(Stored::parse(bad).is_err(), "{bad:?}");
         }
     }
 }

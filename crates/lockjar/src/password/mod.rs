@@ -3,6 +3,7 @@
 mod argon;
 mod breached;
 mod common;
+mod foreign;
 mod pace;
 mod policy;
 mod pool;
@@ -11,6 +12,7 @@ pub use argon::Argon2Params;
 pub(crate) use argon::{Memory, Verdict};
 pub(crate) use breached::Asked;
 pub use breached::{Blocklist, BlocklistError, BlocklistWriter, BreachedPasswords};
+pub use foreign::FirebaseParameters;
 pub(crate) use pace::Pace;
 pub use policy::{PasswordPolicy, PasswordProblem};
 pub(crate) use pool::{HashPool, Priority, Slot};
@@ -69,7 +71,8 @@ impl fmt::Debug for Password {
     }
 }
 
-/// A hashed password as a [PHC string](https://github.com/P-H-C/phc-string-format). Its `Debug` prints nothing of it.
+/// A hashed password as a [PHC string](https://github.com/P-H-C/phc-string-format), or, until its owner's first log-in, in the
+/// form of the software that it was imported from. Its `Debug` prints nothing of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 

@@ -43,6 +43,11 @@ impl Pace {
         checks.push_back(took.min(LONGEST));
     }
 
+    /// Whether anything is known of a scheme.
+    pub(crate) fn knows(&self, scheme: &str) -> bool {
+        self.schemes().contains_key(scheme)
+    }
+
     /// What a refusal takes now: the longest that is remembered of any scheme.
     pub(crate) fn refusal(&self) -> Duration {
         if !self.is_even {

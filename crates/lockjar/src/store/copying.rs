@@ -41,7 +41,7 @@ pub enum Step {
 
 /// What is in the target, by [`Table::ALL`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts([u64; 5]);
+pub struct Counts([u64; 6]);
 
 impl Counts {
     /// Signing keys among it.
@@ -53,7 +53,7 @@ impl Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [users, sessions, refreshes, keys, devices] = self.0;
+        let [users, sessions, refreshes, keys, devices, _] = self.0;
         write!(
             f,
             "{users} accounts, {sessions} sessions, {refreshes} refresh chains, {keys} signing keys and {devices} known devices"

@@ -79,6 +79,19 @@ pub struct NewUser {
     pub created_at: Timestamp,
 }
 
+/// An account that comes from elsewhere with the hash that was made there. Its epoch is 0.
+#[derive(Clone, Debug)]
+pub struct ImportedUser {
+    /// The account.
+    pub user: NewUser,
+    /// The scheme of its hash and what that costs, such as `bcrypt 12`.
+    pub scheme: String,
+    /// Since when it may not log in, if it may not.
+    pub disabled_at: Option<Timestamp>,
+    /// What failures at the name are counted by; those from before it was an account's are forgotten.
+    pub counter: [u8; 16],
+}
+
 /// What a log-in is decided on, read in one row.
 #[derive(Clone, Debug)]
 pub struct Credentials {
@@ -171,6 +184,13 @@ pub struct NewSignIn {
 pub trait Users: Send + Sync {
     /// Makes an account, and its first session with it. `false`, with nothing written, where the name's key is taken.
     async fn create(&self, user: &NewUser, session: Option<&NewSession>) -> Result<bool>;
+
+    /// Makes accounts that come from elsewhere, and keeps the schemes of their hashes. For each, whether it was made: where the
+    /// name's key is taken, also by an earlier one of these, nothing of it is written.
+    async fn import(&self, users: &[ImportedUser]) -> Result<Vec<bool>>;
+
+    /// The schemes of all hashes that were ever imported.
+    async fn hash_schemes(&self) -> Result<Vec<String>>;
 
     /// The account whose name has this key.
     async fn by_name(&self, key: &str) -> Result<Option<Credentials>>;

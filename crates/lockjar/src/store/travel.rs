@@ -16,16 +16,19 @@ pub enum Table {
     Keys,
     /// Devices that accounts know.
     Devices,
+    /// Schemes of imported password hashes.
+    HashSchemes,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Users,
         Self::Sessions,
         Self::Refreshes,
         Self::Keys,
         Self::Devices,
+        Self::HashSchemes,
     ];
 
     /// Its name in both databases.
@@ -37,6 +40,7 @@ impl Table {
             Self::Refreshes => "refreshes",
             Self::Keys => "keys",
             Self::Devices => "devices",
+            Self::HashSchemes => "hash_schemes",
         }
     }
 
@@ -48,6 +52,7 @@ impl Table {
             Self::Refreshes => 3,
             Self::Keys => 4,
             Self::Devices => 5,
+            Self::HashSchemes => 6,
         }
     }
 
@@ -57,6 +62,7 @@ impl Table {
             Self::Users | Self::Sessions | Self::Devices => "id",
             Self::Refreshes => "session_id",
             Self::Keys => "kid",
+            Self::HashSchemes => "label",
         }
     }
 
@@ -73,6 +79,7 @@ impl Table {
             }
             Self::Keys => "kid, algorithm, sealed, created_at, signs_from, revoked_at",
             Self::Devices => "id, token, user_id, failures, seen_at",
+            Self::HashSchemes => "label",
         }
     }
 }
@@ -132,6 +139,11 @@ pub(crate) struct TravellingDevice {
     pub(crate) seen_at: i64,
 }
 
+#[derive(Clone, FromRow)]
+pub(crate) struct TravellingScheme {
+    pub(crate) label: String,
+}
+
 /// Rows of one table, by their keys.
 #[derive(Clone)]
 pub(crate) enum Rows {
@@ -140,6 +152,7 @@ pub(crate) enum Rows {
     Refreshes(Vec<TravellingRefresh>),
     Keys(Vec<TravellingKey>),
     Devices(Vec<TravellingDevice>),
+    HashSchemes(Vec<TravellingScheme>),
 }
 
 impl Rows {
@@ -150,6 +163,7 @@ impl Rows {
             Self::Refreshes(rows) => rows.len(),
             Self::Keys(rows) => rows.len(),
             Self::Devices(rows) => rows.len(),
+            Self::HashSchemes(rows) => rows.len(),
         }
     }
 
@@ -164,6 +178,10 @@ impl Rows {
                 .map(|row| row.kid.clone().into_bytes())
                 .collect(),
             Self::Devices(rows) => rows.iter().map(|row| row.id.clone()).collect(),
+            Self::HashSchemes(rows) => rows
+                .iter()
+                .map(|row| row.label.clone().into_bytes())
+                .collect(),
         }
     }
 
@@ -175,6 +193,7 @@ impl Rows {
             Self::Refreshes(rows) => rows.last().map(|row| row.session_id.clone()),
             Self::Keys(rows) => rows.last().map(|row| row.kid.clone().into_bytes()),
             Self::Devices(rows) => rows.last().map(|row| row.id.clone()),
+            Self::HashSchemes(rows) => rows.last().map(|row| row.label.clone().into_bytes()),
         }
     }
 }
@@ -205,6 +224,7 @@ impl Tally {
             Rows::Refreshes(rows) => rows.iter().for_each(|row| self.refresh(row)),
             Rows::Keys(rows) => rows.iter().for_each(|row| self.key(row)),
             Rows::Devices(rows) => rows.iter().for_each(|row| self.device(row)),
+            Rows::HashSchemes(rows) => rows.iter().for_each(|row| self.bytes(row.label.as_bytes())),
         }
         self.rows += rows.len() as u64;
     }

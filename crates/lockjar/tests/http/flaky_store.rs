@@ -12,9 +12,9 @@ use lockjar::refresh::{Chain, Generation};
 use lockjar::session::{NewSession, Session};
 use lockjar::store::sqlite::SqliteStore;
 use lockjar::store::{
-    Attempt, AuditLog, Beat, By, Counted, Credentials, Cursor, Feed, Keys, LiveChain, LiveSession,
-    NewOneTime, NewSignIn, NewUser, OneTimeTokens, Outcome, PasswordChange, Refreshes, Result,
-    Sessions, Store, StoredKey, Success, Swept, Throttles, Users, Which,
+    Attempt, AuditLog, Beat, By, Counted, Credentials, Cursor, Feed, ImportedUser, Keys, LiveChain,
+    LiveSession, NewOneTime, NewSignIn, NewUser, OneTimeTokens, Outcome, PasswordChange, Refreshes,
+    Result, Sessions, Store, StoredKey, Success, Swept, Throttles, Users, Which,
 };
 use lockjar::{Builder, SessionId, StoreError, User, UserId};
 
@@ -79,6 +79,14 @@ impl FlakyStore {
 impl Users for FlakyStore {
     async fn create(&self, user: &NewUser, session: Option<&NewSession>) -> Result<bool> {
         self.up()?.create(user, session).await
+    }
+
+    async fn import(&self, users: &[ImportedUser]) -> Result<Vec<bool>> {
+        self.up()?.import(users).await
+    }
+
+    async fn hash_schemes(&self) -> Result<Vec<String>> {
+        self.up()?.hash_schemes().await
     }
 
     async fn by_name(&self, key: &str) -> Result<Option<Credentials>> {

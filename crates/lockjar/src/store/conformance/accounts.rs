@@ -2,7 +2,8 @@
 
 use super::{at, epoch, hash, live, new_session, new_user, open, user};
 use crate::id::UserId;
-use crate::store::{By, Outcome, PasswordChange, Store};
+use crate::store::{Attempt, By, Counted, Counter, ImportedUser, Outcome, PasswordChange, Store};
+use crate::throttle::Rule;
 use crate::user::Username;
 
 pub(super) async fn accounts_are_found_by_any_spelling_of_their_name(store: &dyn Store) {
@@ -45,6 +46,99 @@ pub(super) async fn a_taken_name_writes_nothing(store: &dyn Store) {
         "nothing is written where the name is taken"
     );
     assert!(store.by_id(double.id).await.unwrap().is_none());
+}
+
+fn imported(name: &str, scheme: &str) -> ImportedUser {
+    ImportedUser {
+        user: new_user(name),
+        scheme: scheme.to_owned(),
+        disabled_at: None,
+        counter: [7; 16],
+    }
+}
+
+pub(super) async fn an_import_makes_what_is_not_there_and_changes_nothing_that_is(
+    store: &dyn Store,
+) {
+    let alice = user(store, "alice").await;
+    let mut bob = imported("Bob", "bcrypt 4");
+    bob.user.email = Some("bob@example.com".to_owned());
+    bob.user.created_at = at(5);
+    bob.disabled_at = Some(at(9));
+    let batch = [
+        imported("ALICE", "bcrypt 4"),
+        bob.clone(),
+        imported("bob", "bcrypt 4"),
+    ];
+    assert_eq!(
+        store.import(&batch).await.unwrap(),
+        [false, true, false],
+        "a name is never taken over, and of two the first counts"
+    );
+    let found = store.by_name("bob").await.unwrap().unwrap();
+    assert_eq!(
+        (found.user.id, found.epoch, found.hash),
+        (bob.user.id, 0, bob.user.hash)
+    );
+    assert_eq!(
+        (found.user.username.as_str(), found.user.email.as_deref()),
+        ("Bob", Some("bob@example.com"))
+    );
+    assert_eq!(
+        (found.user.created_at, found.user.disabled_at),
+        (at(5), Some(at(9)))
+    );
+    assert_eq!(
+        store.by_name("alice").await.unwrap().unwrap().user.id,
+        alice
+    );
+    assert_eq!(
+        store.import(&batch).await.unwrap(),
+        [false; 3],
+        "the same again does nothing"
+    );
+    assert_eq!(store.list().await.unwrap().len(), 2);
+    assert!(store.import(&[]).await.unwrap().is_empty());
+}
+
+pub(super) async fn an_import_keeps_the_schemes_of_what_it_made(store: &dyn Store) {
+    assert!(store.hash_schemes().await.unwrap().is_empty());
+    user(store, "alice").await;
+    let batch = [
+        imported("alice", "of nobody"),
+        imported("bob", "phpass 13"),
+        imported("carol", "bcrypt 12"),
+        imported("dave", "bcrypt 12"),
+    ];
+    store.import(&batch).await.unwrap();
+    store.import(&[imported("eve", "bcrypt 10")]).await.unwrap();
+    assert_eq!(
+        store.hash_schemes().await.unwrap(),
+        ["bcrypt 10", "bcrypt 12", "phpass 13"]
+    );
+}
+
+pub(super) async fn an_imported_account_begins_without_the_failures_at_its_name(store: &dyn Store) {
+    let attempt = |name: &str, key, second| Attempt {
+        counters: vec![Counter {
+            key,
+            rule: Rule::Account,
+        }],
+        name: Some(name.to_owned()),
+        device: None,
+        at: at(second),
+    };
+    let is_refused = |counted| matches!(counted, Counted::Refused(_));
+    for (name, key) in [("bob", [7; 16]), ("carol", [8; 16])] {
+        let mut second = 0;
+        while !is_refused(store.count(&attempt(name, key, second)).await.unwrap()) {
+            second += 1;
+        }
+    }
+    store.import(&[imported("bob", "bcrypt 4")]).await.unwrap();
+    let counted = |name, key| async move { store.count(&attempt(name, key, 0)).await.unwrap() };
+    assert!(!is_refused(counted("bob", [7; 16]).await));
+    assert!(is_refused(counted("carol", [8; 16]).await));
 }
 
 pub(super) async fn an_account_and_its_first_session_come_together(store: &dyn Store) {

@@ -53,6 +53,9 @@ pub async fn check(make: Make<'_>) {
 pub(super) async fn check_where(expired: Expired, make: Make<'_>) {
     accounts::accounts_are_found_by_any_spelling_of_their_name(&*make().await).await;
     accounts::a_taken_name_writes_nothing(&*make().await).await;
+    accounts::an_import_makes_what_is_not_there_and_changes_nothing_that_is(&*make().await).await;
+    accounts::an_import_keeps_the_schemes_of_what_it_made(&*make().await).await;
+    accounts::an_imported_account_begins_without_the_failures_at_its_name(&*make().await).await;
     accounts::an_account_and_its_first_session_come_together(&*make().await).await;
     sessions::a_session_is_live_until_it_is_ended(&*make().await).await;
     sessions::a_log_in_of_an_older_epoch_opens_nothing(&*make().await).await;

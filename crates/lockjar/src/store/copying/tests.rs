@@ -12,8 +12,8 @@ use crate::session::{NewSession, Session};
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{
-    Attempt, By, Counted, Feed, NewSignIn, NewUser, Sessions as _, Store as _, StoredKey, Success,
-    Throttles as _, Users as _, Which,
+    Attempt, By, Counted, Feed, ImportedUser, NewSignIn, NewUser, Sessions as _, Store as _,
+    StoredKey, Success, Throttles as _, Users as _, Which,
 };
 use crate::store::{Keys as _, Refreshes as _};
 use crate::throttle::PER_DEVICE;
@@ -221,6 +221,45 @@ async fn whatever_is_written_between_the_steps_arrives() {
     let live = target.live(carols).await.unwrap().unwrap();
     assert_eq!(live.session.last_seen_at, seen);
     assert_eq!(target.keys().await.unwrap(), keys);
+}
+
+fn imported(name: &str, scheme: &str) -> ImportedUser {
+    ImportedUser {
+        user: NewUser {
+            id: UserId::random(),
+            name: Username::parse(name).unwrap(),
+            email: None,
+            hash: PasswordHash::from_phc("imported".to_owned()),
+            created_at: Timestamp::from_millis(1),
+        },
+        scheme: scheme.to_owned(),
+        disabled_at: None,
+        counter: [0; 16],
+    }
+}
+
+#[tokio::test]
+async fn the_schemes_of_imported_hashes_come_along_whenever_they_came() {
+    let mut moving = Moving::new().await;
+    let (copy, store) = (&mut moving.copy, &moving.store);
+    store
+        .import(&[imported("dave", "bcrypt 12")])
+        .await
+        .unwrap();
+    assert!(copy.begin().await.unwrap());
+    copy.copy(&mut |_| {}).await.unwrap();
+    store
+        .import(&[imported("erin", "phpass 13")])
+        .await
+        .unwrap();
+    assert!(matches!(run(copy).await.unwrap(), Copied::All(_)));
+    assert!(moving.store.hash_schemes().await.is_err(), "it is fenced");
+    let target = PostgresStore::open(moving.settings).await.unwrap();
+    assert_eq!(
+        target.hash_schemes().await.unwrap(),
+        ["bcrypt 12", "phpass 13"]
+    );
+    assert!(target.by_name("erin").await.unwrap().is_some());
 }
 
 #[tokio::test]

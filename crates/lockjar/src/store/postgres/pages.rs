@@ -8,8 +8,8 @@ use super::pool::Tx;
 use super::{Doing, query, query_as};
 use crate::store::Result;
 use crate::store::travel::{
-    Rows, Table, TravellingDevice, TravellingKey, TravellingRefresh, TravellingSession,
-    TravellingUser,
+    Rows, Table, TravellingDevice, TravellingKey, TravellingRefresh, TravellingScheme,
+    TravellingSession, TravellingUser,
 };
 
 const DOING: &str = "writing to the target";
@@ -19,12 +19,16 @@ const PAGE: i64 = 1_000;
 /// Gives the tables the names under which nobody serves from them, once all who are using them are done.
 pub(super) const HIDE: &str = "ALTER TABLE users RENAME TO filling_users;
     ALTER TABLE sessions RENAME TO filling_sessions; ALTER TABLE refreshes RENAME TO filling_refreshes;
-    ALTER TABLE keys RENAME TO filling_keys; ALTER TABLE devices RENAME TO filling_devices; LOCK TABLE elsewhere";
+    ALTER TABLE keys RENAME TO filling_keys; ALTER TABLE devices RENAME TO filling_devices;
+    ALTER TABLE hash_schemes RENAME TO filling_hash_schemes; LOCK TABLE elsewhere";
 /// Gives them back their own.
 pub(super) const SHOW: &str = "ALTER TABLE filling_users RENAME TO users;
     ALTER TABLE filling_sessions RENAME TO sessions; ALTER TABLE filling_refreshes RENAME TO refreshes;
-    ALTER TABLE filling_keys RENAME TO keys; ALTER TABLE filling_devices RENAME TO devices";
-pub(super) const WIPE: &str = "TRUNCATE filling_users, filling_sessions, filling_refreshes, filling_keys, filling_devices, one_time_tokens";
+    ALTER TABLE filling_keys RENAME TO keys; ALTER TABLE filling_devices RENAME TO devices;
+    ALTER TABLE filling_hash_schemes RENAME TO hash_schemes";
+pub(super) const WIPE: &str =
+    "TRUNCATE filling_users, filling_sessions, filling_refreshes, filling_keys, filling_devices,
+    filling_hash_schemes, one_time_tokens";
 
 /// Whether nobody has anything in here.
 pub(super) async fn is_empty(tx: &mut Tx) -> Result<bool> {
@@ -58,6 +62,7 @@ pub(super) async fn put(tx: &mut Tx, rows: &Rows) -> Result<()> {
         Rows::Refreshes(rows) => put_refreshes(tx, rows).await,
         Rows::Keys(rows) => put_keys(tx, rows).await,
         Rows::Devices(rows) => put_devices(tx, rows).await,
+        Rows::HashSchemes(rows) => put_schemes(tx, rows).await,
     }
 }
 
@@ -69,7 +74,7 @@ pub(super) async fn delete(tx: &mut Tx, table: Table, ids: &[Vec<u8>]) -> Result
         Table::Refreshes => "DELETE FROM filling_refreshes WHERE session_id = ANY ($1)",
         Table::Devices => "DELETE FROM filling_devices WHERE id = ANY ($1)",
         // They are always written all at once.
-        Table::Keys => return Ok(()),
+        Table::Keys | Table::HashSchemes => return Ok(()),
     };
     write(tx, query(sql).bind(ids.to_vec())).await
 }
@@ -82,6 +87,7 @@ pub(super) async fn page(tx: &mut Tx, table: Table, after: &[u8]) -> Result<Rows
         Table::Refreshes => Rows::Refreshes(fetch(tx, table, after).await?),
         Table::Keys => Rows::Keys(fetch(tx, table, after).await?),
         Table::Devices => Rows::Devices(fetch(tx, table, after).await?),
+        Table::HashSchemes => Rows::HashSchemes(fetch(tx, table, after).await?),
     })
 }
 
@@ -92,7 +98,7 @@ async fn fetch<R: for<'r> FromRow<'r, PgRow> + Send + Unpin>(
 ) -> Result<Vec<R>> {
     let (columns, name, key) = (table.columns(), table.name(), table.key());
     let from = match table {
-        Table::Keys => "$1 = ''::bytea".to_owned(),
+        Table::Keys | Table::HashSchemes => "$1 = ''::bytea".to_owned(),
         _ => format!("{key} > $1"),
     };
     // It is made of constants.
@@ -202,6 +208,15 @@ async fn put_keys(tx: &mut Tx, rows: &[TravellingKey]) -> Result<()> {
     .bind(each(rows, |row| row.created_at))
     .bind(each(rows, |row| row.signs_from))
     .bind(each(rows, |row| row.revoked_at));
+    write(tx, written).await
+}
+
+/// All of them, beside those that are there: none ever goes.
+async fn put_schemes(tx: &mut Tx, rows: &[TravellingScheme]) -> Result<()> {
+    let written = query(
+        "INSERT INTO filling_hash_schemes (label) SELECT unnest($1::text[]) ON CONFLICT (label) DO NOTHING",
+    )
+    .bind(each(rows, |row| row.label.clone()));
     write(tx, written).await
 }
 

@@ -21,9 +21,9 @@ use redis::{Client, IntoConnectionInfo};
 
 use super::postgres::PostgresStore;
 use super::{
-    Attempt, AuditLog, Beat, Counted, Credentials, Cursor, Feed, Keys, LiveChain, NewOneTime,
-    NewUser, OneTimeTokens, Outcome, PasswordChange, Refreshes, Result, Store, StoredKey, Success,
-    Throttles, Users,
+    Attempt, AuditLog, Beat, Counted, Credentials, Cursor, Feed, ImportedUser, Keys, LiveChain,
+    NewOneTime, NewUser, OneTimeTokens, Outcome, PasswordChange, Refreshes, Result, Store,
+    StoredKey, Success, Throttles, Users,
 };
 use crate::audit;
 use crate::clock::Timestamp;
@@ -123,6 +123,14 @@ impl Users for RedisStore {
             self.tidy(user.id, vec![new.session.id]);
         }
         created
+    }
+
+    async fn import(&self, users: &[ImportedUser]) -> Result<Vec<bool>> {
+        self.sql.import(users).await
+    }
+
+    async fn hash_schemes(&self) -> Result<Vec<String>> {
+        self.sql.hash_schemes().await
     }
 
     async fn by_name(&self, key: &str) -> Result<Option<Credentials>> {

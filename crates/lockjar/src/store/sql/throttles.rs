@@ -207,7 +207,7 @@ async fn write(tx: &mut Tx, key: [u8; 16], count: Count) -> Result<()> {
         .map(drop)
 }
 
-async fn forget(tx: &mut Tx, key: [u8; 16]) -> Result<()> {
+pub(super) async fn forget(tx: &mut Tx, key: [u8; 16]) -> Result<()> {
     query("DELETE FROM throttles WHERE key = $1")
         .bind(key.as_slice())
         .execute(&mut **tx)

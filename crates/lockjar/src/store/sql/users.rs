@@ -1,14 +1,18 @@
 //! Accounts in SQL.
 
+use std::collections::BTreeSet;
+
 use super::rows::{CredentialsRow, UserRow, announce, has_authority, insert_session, session_ids};
-use super::throttles::forget_devices;
+use super::throttles::{forget, forget_devices};
 use super::{Doing, SqlStore, Tx, hold_account, query, query_as};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::id::{SessionId, UserId};
 use crate::password::PasswordHash;
 use crate::session::NewSession;
-use crate::store::{Change, Credentials, Epoch, NewUser, Outcome, PasswordChange, Result, Users};
+use crate::store::{
+    Change, Credentials, Epoch, ImportedUser, NewUser, Outcome, PasswordChange, Result, Users,
+};
 use crate::user::User;
 use async_trait::async_trait;
 
@@ -37,6 +41,36 @@ impl Users for SqlStore {
         }
         tx.commit().doing("making an account").await?;
         Ok(true)
+    }
+
+    async fn import(&self, users: &[ImportedUser]) -> Result<Vec<bool>> {
+        let mut tx = self.begin(IMPORTING).await?;
+        let mut made = Vec::with_capacity(users.len());
+        for user in users {
+            made.push(import_in(&mut tx, user).await?);
+        }
+        // In one order, whoever else imports.
+        let new = users.iter().zip(&made).filter(|(_, made)| **made);
+        let schemes: BTreeSet<&str> = new.map(|(user, _)| user.scheme.as_str()).collect();
+        for scheme in schemes {
+            query("INSERT INTO hash_schemes (label) VALUES ($1) ON CONFLICT (label) DO NOTHING")
+                .bind(scheme)
+                .execute(&mut *tx)
+                .doing(IMPORTING)
+                .await?;
+        }
+        tx.commit().doing(IMPORTING).await?;
+        Ok(made)
+    }
+
+    async fn hash_schemes(&self) -> Result<Vec<String>> {
+        const DOING: &str = "reading which password hashes were imported";
+        let mut read = self.read(DOING).await?;
+        let rows: Vec<(String,)> = query_as("SELECT label FROM hash_schemes ORDER BY label")
+            .fetch_all(&mut *read)
+            .doing(DOING)
+            .await?;
+        Ok(rows.into_iter().map(|(label,)| label).collect())
     }
 
     async fn by_name(&self, key: &str) -> Result<Option<Credentials>> {
@@ -147,6 +181,32 @@ impl Users for SqlStore {
         tx.commit().doing("deleting an account").await?;
         Ok(Outcome::Done(ended))
     }
+}
+
+const IMPORTING: &str = "importing accounts";
+
+/// Whether the account was made.
+async fn import_in(tx: &mut Tx, imported: &ImportedUser) -> Result<bool> {
+    let user = &imported.user;
+    let written = query(
+        "INSERT INTO users (id, username, username_key, email, password_hash, created_at, disabled_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (username_key) DO NOTHING",
+    )
+    .bind(user.id.as_bytes().as_slice())
+    .bind(user.name.as_str())
+    .bind(user.name.key())
+    .bind(&user.email)
+    .bind(user.hash.as_phc())
+    .bind(user.created_at.as_millis())
+    .bind(imported.disabled_at.map(Timestamp::as_millis))
+    .execute(&mut **tx)
+    .doing(IMPORTING)
+    .await?;
+    if written.rows_affected() == 0 {
+        return Ok(false);
+    }
+    forget(tx, imported.counter).await?;
+    Ok(true)
 }
 
 /// Sets a password, once the authority has been checked. To be committed only if it is done.

@@ -57,13 +57,14 @@ fn moved(to: &str) -> StoreError {
 }
 
 /// All that a server reads or writes, the change feed with it: who cannot read that believes no cache.
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     "users",
     "sessions",
     "refreshes",
     "keys",
     "devices",
     "one_time_tokens",
+    "hash_schemes",
     "throttles",
     "changes",
 ];

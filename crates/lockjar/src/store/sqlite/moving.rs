@@ -141,7 +141,7 @@ impl Source {
         let (columns, name, key) = (table.columns(), table.name(), table.key());
         // A text is greater than all bytes here, and the keys are few: they come at once.
         let from = match table {
-            Table::Keys => "$1 = x''".to_owned(),
+            Table::Keys | Table::HashSchemes => "$1 = x''".to_owned(),
             _ => format!("{key} > $1"),
         };
         let sql = format!("SELECT {columns} FROM {name} WHERE {from} ORDER BY {key} LIMIT {PAGE}");
@@ -170,7 +170,7 @@ impl Source {
                 continue;
             }
             let these = match table {
-                Table::Keys => String::new(),
+                Table::Keys | Table::HashSchemes => String::new(),
                 _ => format!("WHERE {key} IN (SELECT id FROM ({log}) WHERE kind = {kind})"),
             };
             let sql = format!("SELECT {columns} FROM {name} {these} ORDER BY {key}");
@@ -271,7 +271,7 @@ fn triggers() -> String {
         let (name, kind, key) = (table.name(), table.kind(), table.key());
         for (event, row) in [("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")] {
             let id = match table {
-                Table::Keys => "x''".to_owned(),
+                Table::Keys | Table::HashSchemes => "x''".to_owned(),
                 _ => format!("{row}.{key}"),
             };
             sql.push_str(&format!(
@@ -326,6 +326,7 @@ async fn rows(
         Table::Refreshes => Rows::Refreshes(fetch(connection, sql, after).await?),
         Table::Keys => Rows::Keys(fetch(connection, sql, after).await?),
         Table::Devices => Rows::Devices(fetch(connection, sql, after).await?),
+        Table::HashSchemes => Rows::HashSchemes(fetch(connection, sql, after).await?),
     })
 }
 
