@@ -1,17 +1,27 @@
 //! Whether the time that a refused log-in takes tells what was wrong: no such user, the wrong password, a disabled account
-//! with the right one, or a hash of an older strength. Each is tried equally often, in turns. For each two of them the
+//! with the right one, a hash of an older strength, or one that was imported. Each is tried equally often, in turns. For each two of them the
 //! chance that one is faster than the other has to be a half; and where nothing is done about it, it must be found not to be.
 
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
-use lockjar::{Auth, Error, SignIn, password::Argon2Params, throttle::PerAddress};
+use lockjar::{
+    Auth, Error, ImportUser, Imported, SignIn, password::Argon2Params, throttle::PerAddress,
+};
 
 /// How far the chance may lie from a half.
 const MARGIN: f64 = 0.05;
 const PASSWORD: &str = "quartz-lantern-fjord-umbrella";
-const CLASSES: [&str; 4] = ["unknown name", "wrong password", "disabled", "older hash"];
+const CLASSES: [&str; 5] = [
+    "unknown name",
+    "wrong password",
+    "disabled",
+    "older hash",
+    "imported hash",
+];
+/// The password's, by bcrypt at cost 7: dearer than today's at the memory that is the default here.
+const IMPORTED: &str = "$2b$07$MfDspifdegUkC4D6fh3T6OsNaq14xjVL85bQtpVEx0.EcNLqssSv6";
 
 #[derive(Parser)]
 struct Arguments {
@@ -19,7 +29,7 @@ struct Arguments {
     #[arg(long, default_value_t = 1_000)]
     each: usize,
     /// Memory that today's hashes take, in KiB, in two passes; those of an older strength take a half
-    #[arg(long, default_value_t = 4_096)]
+    #[arg(long, default_value_t = 2_048)]
     memory_kib: u32,
 }
 
@@ -57,11 +67,11 @@ async fn worst(arguments: &Arguments, even: bool) -> Result<f64> {
         false => builder.dangerously_with_uneven_refusals(),
     };
     let auth = auth.open(&database).await?;
-    let mut times: [Vec<f64>; 4] = Default::default();
+    let mut times: [Vec<f64>; CLASSES.len()] = Default::default();
     for index in 0..arguments.each {
         for place in 0..CLASSES.len() {
             // Nobody always comes after the same one.
-            let class = (place * (1 + 2 * (index % 2)) + index / 2) % CLASSES.len();
+            let class = (place * (1 + index % 4) + index / 4) % CLASSES.len();
             times[class].push(refused(&auth, class, index).await?);
         }
     }
@@ -120,7 +130,24 @@ async fn populate(database: &str, today: Argon2Params, each: usize) -> Result<()
         }
         auth.close().await;
     }
+    let auth = settings(today).open(database).await?;
+    let imported: Vec<_> = (0..each).map(|index| imported(user(4, index))).collect();
+    for some in imported.chunks(500) {
+        let outcomes = auth.operator().import(some).await?;
+        ensure!(outcomes.iter().all(|outcome| *outcome == Imported::Made));
+    }
+    auth.close().await;
     Ok(())
+}
+
+fn imported(username: String) -> ImportUser {
+    ImportUser {
+        username,
+        password_hash: IMPORTED.to_owned(),
+        email: None,
+        created_at: None,
+        disabled: false,
+    }
 }
 
 /// Names of one length.
