@@ -12,6 +12,7 @@ mod user;
 pub(crate) use backup::backup;
 pub(crate) use copy::copy;
 pub(crate) use keys::keys;
+pub(crate) use password::line_of_stdin;
 pub(crate) use restore::restore;
 pub(crate) use session::session;
 pub(crate) use user::user;
