@@ -29,6 +29,9 @@ impl Report<'_> {
         for what in self.not_seen {
             say(format_args!("not seen: {what}"))?;
         }
+        if self.url.is_some() {
+            say(format_args!("{} requests were made", self.asked.len()))?;
+        }
         match self.findings.len() {
             0 => say("nothing found"),
             count => say(format_args!("{count} found")),

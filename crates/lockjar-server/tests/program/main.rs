@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod checking;
 mod command_line;
 mod durability;
 mod faults;
@@ -12,4 +13,5 @@ mod nodes;
 mod refreshing;
 mod restoring;
 mod serving;
+mod sites;
 mod support;

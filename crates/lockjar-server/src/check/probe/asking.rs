@@ -11,10 +11,24 @@ use url::Url;
 use super::answer::{Answer, Method, is_https, told};
 use super::trust::Roots;
 
-/// For one answer.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// For all of them.
-const WHOLE: Duration = Duration::from_secs(60);
+/// How long a site may take, however its bytes trickle.
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    /// For one answer.
+    one: Duration,
+    /// For all of them.
+    all: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            one: Duration::from_secs(10),
+            all: Duration::from_secs(60),
+        }
+    }
+}
+
 /// More requests than a check has reason to make.
 pub(super) const REQUESTS: usize = 40;
 /// What is read of a body, in bytes.
@@ -24,16 +38,26 @@ const HEADERS: usize = 64 * 1024;
 /// A browser follows twenty.
 const REDIRECTS: usize = 5;
 
+/// The headers by which one request differs from another. Nothing secret is among them.
+const TELLING: [&str; 5] = [
+    "Origin",
+    "Host",
+    "Forwarded",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+];
+
 /// Makes requests and keeps a list of them.
 pub(super) struct Asker {
     agent: Agent,
+    patience: Patience,
     until: Instant,
     asked: Vec<String>,
 }
 
 impl Asker {
     /// Without `verified` any certificate will do: then no secret may be sent.
-    pub(super) fn new(roots: &Roots, verified: bool) -> Self {
+    pub(super) fn new(roots: &Roots, verified: bool, patience: Patience) -> Self {
         let tls = TlsConfig::builder()
             .root_certs(match roots.own() {
                 Some(own) => RootCerts::Specific(own),
@@ -48,13 +72,14 @@ impl Asker {
             .user_agent(concat!("lockjar-check/", env!("CARGO_PKG_VERSION")));
         Self {
             agent: config.build().into(),
-            until: Instant::now() + WHOLE,
+            patience,
+            until: Instant::now() + patience.all,
             asked: Vec::new(),
         }
     }
 
     pub(super) fn get(&mut self, url: &Url, headers: &[(&str, &str)]) -> Result<Answer, String> {
-        let patience = self.note("GET", url)?;
+        let patience = self.note("GET", url, headers)?;
         let mut request = self.agent.get(url.as_str()).header("Accept", "text/html");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -69,7 +94,7 @@ impl Asker {
         headers: &[(&str, &str)],
         form: &[(String, String)],
     ) -> Result<Answer, String> {
-        let patience = self.note("POST", url)?;
+        let patience = self.note("POST", url, headers)?;
         let mut request = self.agent.post(url.as_str()).header("Accept", "text/html");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -98,16 +123,27 @@ impl Asker {
     }
 
     /// How long the answer may take, unless there is no more to be asked.
-    fn note(&mut self, method: &str, url: &Url) -> Result<Duration, String> {
+    fn note(
+        &mut self,
+        method: &str,
+        url: &Url,
+        headers: &[(&str, &str)],
+    ) -> Result<Duration, String> {
         let left = self.until.saturating_duration_since(Instant::now());
         if left.is_zero() || self.asked.len() >= REQUESTS {
             return Err(format!(
                 "the check ends after {REQUESTS} requests or {} seconds",
-                WHOLE.as_secs()
+                self.patience.all.as_secs()
             ));
         }
-        self.asked.push(format!("{method} {}", told(url)));
-        Ok(left.min(PATIENCE))
+        let telling = headers.iter().filter(|(name, _)| TELLING.contains(name));
+        let telling = telling.map(|(name, value)| format!(" ({name}: {value})"));
+        self.asked.push(format!(
+            "{method} {}{}",
+            told(url),
+            telling.collect::<String>()
+        ));
+        Ok(left.min(self.patience.one))
     }
 }
 
@@ -139,7 +175,64 @@ fn read(
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+
     use super::*;
+
+    /// Says this, and then a letter now and then for as long as somebody listens.
+    fn trickling(beginning: &'static str) -> Url {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            let _ = stream.write_all(beginning.as_bytes());
+            while stream.write_all(b"x").is_ok() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        Url::parse(&url).unwrap()
+    }
+
+    fn hasty(all: Duration) -> Asker {
+        let one = Duration::from_millis(200);
+        Asker::new(&Roots::read(None).unwrap(), true, Patience { one, all })
+    }
+
+    /// Without a bound these would never end.
+    #[test]
+    fn an_answer_that_trickles_for_ever_is_left() {
+        let mut asker = hasty(Duration::from_secs(60));
+        let body = asker
+            .get(&trickling("HTTP/1.1 200 OK\r\n\r\n"), &[])
+            .unwrap();
+        assert!(body.body.starts_with(b"x"), "what came is looked at");
+        assert!(asker.get(&trickling("HTTP/1.1 200 OK\r\nX-"), &[]).is_err());
+        assert!(asker.get(&trickling(""), &[]).is_err());
+    }
+
+    #[test]
+    fn when_the_time_is_over_nothing_more_is_asked() {
+        let mut asker = hasty(Duration::ZERO);
+        let nobody = Url::parse("http://127.0.0.1:9").unwrap();
+        assert!(
+            asker
+                .get(&nobody, &[])
+                .is_err_and(|error| error.contains("the check ends"))
+        );
+        assert!(asker.asked().is_empty());
+    }
+
+    #[test]
+    fn there_is_an_end_of_requests() {
+        let mut asker = hasty(Duration::from_secs(60));
+        let nobody = Url::parse("http://127.0.0.1:9").unwrap();
+        for _ in 0..REQUESTS + 10 {
+            assert!(asker.get(&nobody, &[]).is_err());
+        }
+        assert_eq!(asker.asked().len(), REQUESTS);
+    }
 
     #[test]
     fn redirects_are_followed_on_the_same_host_alone_and_never_back_to_plain_http() {

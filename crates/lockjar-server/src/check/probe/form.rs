@@ -403,4 +403,36 @@ mod tests {
         assert!(page.hosts.contains("b.example"));
         assert!(page.is_lockjar && !read("<link href=/assets/other.css>").is_lockjar);
     }
+
+    /// Pieces in every order that a small generator makes.
+    #[test]
+    fn no_page_makes_the_reader_fall_over() {
+        let pieces: [&[u8]; 14] = [
+            b"<form action=",
+            b"<input type=password name=",
+            b"</form>",
+            b"<base href=",
+            b"//[::1",
+            b"<!--",
+            b"-->",
+            b"'",
+            b">",
+            b"&#x110000;",
+            b"\xff\x00",
+            b"<script>",
+            b"</script",
+            b"<meta name=referrer content=",
+        ];
+        let mut state: u32 = 1;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            pieces[(state >> 16) as usize % pieces.len()]
+        };
+        let url = Url::parse("https://a.example/").unwrap();
+        let with_form = (0..5000).filter(|_| {
+            let html: Vec<u8> = (0..12).flat_map(|_| next()).copied().collect();
+            Page::read(&html, &url).form.is_some()
+        });
+        assert!(with_form.count() > 0);
+    }
 }

@@ -7,9 +7,13 @@ use super::answer::{Answer, is_https};
 const YEAR: u64 = 365 * 24 * 3600;
 const THROUGH: &str = "Send the header, and have the proxy pass it through unchanged";
 
-/// Whether scripts of the page say who it was sent by: `no-referrer` may stand in the page itself.
+/// `referrer_in_page` is what the page says in place of the header. A refusal is no page that anybody stays on.
 pub(super) fn findings(page: &Answer, referrer_in_page: Option<&str>) -> Vec<Finding> {
-    let mut findings: Vec<_> = hsts(page).into_iter().chain(sniffing(page)).collect();
+    let mut findings: Vec<_> = hsts(page).into_iter().collect();
+    if page.status >= 400 {
+        return findings;
+    }
+    findings.extend(sniffing(page));
     if page.is_page() {
         findings.extend(scripts(page));
         findings.extend(frames(page));
@@ -158,8 +162,8 @@ fn referrer(page: &Answer, in_page: Option<&str>) -> Option<Finding> {
         "unsafe-url",
     ];
     let last = |text: &str| {
-        let words = text.split(',').map(|word| word.trim().to_ascii_lowercase());
-        words.filter(|word| KNOWN.contains(&&**word)).next_back()
+        let mut words = text.split(',').map(|word| word.trim().to_ascii_lowercase());
+        words.rfind(|word| KNOWN.contains(&&**word))
     };
     let policy = in_page
         .and_then(last)
@@ -214,6 +218,9 @@ mod tests {
         assert_eq!(numbers("https://a.example", &[]), bare);
         let json = [("content-type", "application/json")];
         assert_eq!(numbers("http://localhost", &json), ["L053", "L054"]);
+        let refusal = findings(&answer("https://a.example", 405, &[]), None);
+        assert_eq!(refusal[0].number, "L051");
+        assert_eq!(refusal.len(), 1);
     }
 
     #[test]

@@ -129,15 +129,21 @@ fn is_in(answer: &Answer) -> bool {
     }
 }
 
-/// A session cookie that was there before the log-in and is the session afterwards: whoever planted it is logged in too.
+/// A session cookie that was there before the log-in and is the session afterwards: whoever planted it is logged in too. One
+/// that the log-in did not touch is not the session if another is new.
 fn adopted(before: &Jar, answer: &Answer) -> Vec<Finding> {
     let after: Jar = cookie::all(answer)
+        .filter(cookie::is_session)
         .map(|cookie| (cookie.name, cookie.value))
         .collect();
-    let is_session = |(name, value): &(&String, &String)| cookie::is_session_of(name, value);
-    let same =
-        |(name, value): &(&String, &String)| after.get(*name).is_none_or(|new| new == *value);
-    let adopted = before.iter().filter(is_session).filter(same);
+    let is_new = |(name, value): (&String, &String)| before.get(name) != Some(value);
+    let replaced = after.iter().any(is_new);
+    let adopted = before
+        .iter()
+        .filter(|(name, value)| match after.get(*name) {
+            Some(new) => new == *value,
+            None => cookie::is_session_of(name, value) && !replaced,
+        });
     adopted
         .map(|(name, _)| {
             Finding::serious(
@@ -212,6 +218,9 @@ mod tests {
         );
         assert_eq!(numbers(&["session=0123456789abcdef"]), ["L151"]);
         assert_eq!(numbers(&[]), ["L151"], "it was left in place");
+        assert_eq!(numbers(&["theme=light"]), ["L151"]);
+        let other = "auth=ffffffffffffffff";
+        assert_eq!(numbers(&[other]), [""; 0], "the session is another cookie");
     }
 
     #[test]

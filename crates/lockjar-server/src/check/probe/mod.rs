@@ -23,7 +23,7 @@ use url::Url;
 
 use super::Finding;
 use answer::{Answer, is_https, is_loopback, told};
-use asking::Asker;
+use asking::{Asker, Patience};
 use form::{Form, Page};
 
 pub(crate) use log_in::Account;
@@ -73,7 +73,7 @@ pub(crate) fn look(target: &Target) -> Sight {
     let mut probe = Probe {
         account: target.account.as_ref(),
         trusted,
-        asker: Asker::new(&target.roots, trusted),
+        asker: Asker::new(&target.roots, trusted, Patience::default()),
         sight,
     };
     match probe.asker.open(&url) {
@@ -95,7 +95,7 @@ fn upgraded(target: &Target, sight: &mut Sight) -> (Url, Vec<String>) {
     if is_https(&url) || is_loopback(&url) {
         return (url, Vec::new());
     }
-    let mut asker = Asker::new(&target.roots, true);
+    let mut asker = Asker::new(&target.roots, true, Patience::default());
     let plain = asker.get(&url, &[]);
     let to = plain.as_ref().ok().and_then(|plain| {
         sight.add(redirect::findings(plain));

@@ -50,6 +50,10 @@ fn reason(error: &rustls::Error) -> String {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "it is for another host".to_owned()
         }
+        // What rustls says of a certificate that its own key has signed.
+        other if other.to_string().contains("CaUsedAsEndEntity") => {
+            "it is signed by itself".to_owned()
+        }
         other => other.to_string(),
     }
 }

@@ -145,7 +145,11 @@ pub(super) struct Bounded {
 
 impl Bounded {
     pub(super) fn connect(url: &Url) -> io::Result<Self> {
-        let until = Instant::now() + PATIENCE;
+        Self::connect_for(url, PATIENCE)
+    }
+
+    fn connect_for(url: &Url, patience: Duration) -> io::Result<Self> {
+        let until = Instant::now() + patience;
         let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for address in url.socket_addrs(|| None)? {
             match TcpStream::connect_timeout(&address, left(until)?) {
@@ -180,5 +184,38 @@ impl Write for Bounded {
 
     fn flush(&mut self) -> io::Result<()> {
         self.stream.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Without a bound it would never end.
+    #[test]
+    fn a_handshake_that_trickles_for_ever_is_left() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            while stream.write_all(&[0]).is_ok() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let url = Url::parse(&url).unwrap();
+        let stream = Bounded::connect_for(&url, Duration::from_millis(200)).unwrap();
+        let mut all = Vec::new();
+        let ended = stream.take(u64::MAX).read_to_end(&mut all).unwrap_err();
+        let over = [io::ErrorKind::TimedOut, io::ErrorKind::WouldBlock];
+        assert!(over.contains(&ended.kind()) && !all.is_empty(), "{ended}");
+    }
+
+    #[test]
+    fn a_file_without_certificates_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(Roots::read(Some(file.path())).is_err());
+        assert!(Roots::read(None).is_ok());
     }
 }
