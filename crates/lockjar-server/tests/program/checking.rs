@@ -130,6 +130,37 @@ fn a_token_that_keeps_other_sites_out_is_no_finding() {
     assert!(!is_unseen(&report, "from another origin"), "{report}");
 }
 
+/// As a browser would, the check brings the cookie that it was given on the way to the page.
+#[test]
+fn a_token_that_was_set_on_the_way_comes_along() {
+    let url = site(|request| match (&*request.method, &*request.path) {
+        ("GET", "/") => {
+            let token = "Set-Cookie: csrftoken=abc; SameSite=Lax\r\nLocation: /in\r\n";
+            says("302 Found", token, "")
+        }
+        ("GET", _) => says("200 OK", GOOD, FORM),
+        _ if request.header("cookie").contains("csrftoken=abc") => says("401 Unauthorized", "", ""),
+        _ => says("403 Forbidden", "", ""),
+    });
+    let (code, report) = check(&["--url", &url]);
+    assert_eq!((numbers(&report), code), (vec![], Some(0)), "{report}");
+    assert!(!is_unseen(&report, "from another origin"), "{report}");
+}
+
+/// The address that people open is not the one that the server was told.
+#[test]
+fn a_server_that_refuses_its_own_page_is_found() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = port.local_addr().unwrap().to_string();
+    drop(port);
+    let place = Place::new();
+    let public = ["--public-url", "https://app.example.com"];
+    let _server = place.launch(place.command(), &address, &public);
+    let (_, report) = check(&["--url", &format!("http://{address}")]);
+    assert_eq!(numbers(&report), ["L114"], "{report}");
+    assert!(is_unseen(&report, "from another origin"), "{report}");
+}
+
 #[test]
 fn a_form_that_sends_a_password_astray_is_found_and_gets_none() {
     let url = site(|_| {

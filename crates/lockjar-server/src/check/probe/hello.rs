@@ -2,7 +2,7 @@
 //!
 //! [RFC 5246]: https://www.rfc-editor.org/rfc/rfc5246
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
 use url::{Host, Url};
 
@@ -26,8 +26,18 @@ pub(super) fn is_accepted(url: &Url, old: Old) -> Option<bool> {
     let mut stream = Bounded::connect(url).ok()?;
     stream.write_all(&greeting(url, old)).ok()?;
     let mut answer = Vec::new();
-    let _ = stream.take(16).read_to_end(&mut answer);
-    read(&answer, old)
+    match stream.take(16).read_to_end(&mut answer) {
+        // Who says nothing at all has not refused.
+        Err(error) if answer.is_empty() && is_late(&error) => None,
+        _ => read(&answer, old),
+    }
+}
+
+fn is_late(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
+    )
 }
 
 fn greeting(url: &Url, old: Old) -> Vec<u8> {

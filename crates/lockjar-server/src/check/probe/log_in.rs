@@ -7,7 +7,7 @@ use url::Url;
 use super::super::Finding;
 use super::answer::{Answer, told};
 use super::asking::Asker;
-use super::browser::{cookie_header, own_headers};
+use super::browser::{cookie_header, nonsense, own_headers};
 use super::cookie::{self, SetCookie};
 use super::escaped::short;
 use super::form::{Form, Page};
@@ -35,9 +35,10 @@ pub(super) fn look(
     page: &Url,
     form: &Form,
     account: &Account,
+    held: &Jar,
 ) -> Result<Seen, String> {
     let mut seen = Seen::default();
-    let (before, answer, jar) = log_in(asker, page, form, account, Jar::new())?;
+    let (before, answer, jar) = log_in(asker, page, form, account, held.clone())?;
     if !is_in(&answer) {
         seen.findings.push(Finding::serious(
             "L150",
@@ -61,13 +62,11 @@ pub(super) fn look(
         );
         return Ok(seen);
     }
-    let planted: Jar = names
-        .into_iter()
-        .map(|name| (name, super::browser::nonsense()))
-        .collect();
-    let (_, answer, jar) = log_in(asker, page, form, account, planted.clone())?;
+    let mut planted = held.clone();
+    planted.extend(names.into_iter().map(|name| (name, nonsense())));
+    let (before, answer, jar) = log_in(asker, page, form, account, planted)?;
     match is_in(&answer) {
-        true => seen.findings.extend(adopted(&planted, &answer)),
+        true => seen.findings.extend(adopted(&before, &answer)),
         false => seen.unseen.push(
             "whether a planted session is adopted, since the second log-in was refused".to_owned(),
         ),
@@ -109,7 +108,8 @@ fn log_in(
     Ok((before, answer, jar))
 }
 
-fn keep(jar: &mut Jar, answer: &Answer) {
+/// As a browser does.
+pub(super) fn keep(jar: &mut Jar, answer: &Answer) {
     let kept = cookie::kept(answer).into_iter();
     jar.extend(kept.map(|cookie| (cookie.name, cookie.value)));
 }

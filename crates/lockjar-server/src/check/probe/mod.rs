@@ -25,6 +25,7 @@ use super::Finding;
 use answer::{Answer, is_https, is_loopback, told};
 use asking::{Asker, Patience};
 use form::{Form, Page};
+use log_in::Jar;
 
 pub(crate) use log_in::Account;
 pub(crate) use trust::Roots;
@@ -68,12 +69,13 @@ impl Sight {
 
 pub(crate) fn look(target: &Target) -> Sight {
     let mut sight = Sight::default();
-    let (url, mut asked) = upgraded(target, &mut sight);
+    let url = upgraded(target, &mut sight);
     let trusted = !is_https(&url) || handshake(&url, &target.roots, &mut sight);
     let mut probe = Probe {
         account: target.account.as_ref(),
         trusted,
         asker: Asker::new(&target.roots, trusted, Patience::default()),
+        jar: Jar::new(),
         sight,
     };
     match probe.asker.open(&url) {
@@ -84,16 +86,15 @@ pub(crate) fn look(target: &Target) -> Sight {
             "Start the server, or give the address that people open",
         )]),
     }
-    asked.extend(probe.asker.asked());
-    probe.sight.asked = asked;
+    probe.sight.asked.extend(probe.asker.asked());
     probe.sight
 }
 
 /// Where plain http leads, if that is https of the same host: there the rest is looked at.
-fn upgraded(target: &Target, sight: &mut Sight) -> (Url, Vec<String>) {
+fn upgraded(target: &Target, sight: &mut Sight) -> Url {
     let url = target.url.clone();
     if is_https(&url) || is_loopback(&url) {
-        return (url, Vec::new());
+        return url;
     }
     let mut asker = Asker::new(&target.roots, true, Patience::default());
     let plain = asker.get(&url, &[]);
@@ -103,25 +104,26 @@ fn upgraded(target: &Target, sight: &mut Sight) -> (Url, Vec<String>) {
             .redirect()
             .filter(|to| asking::may_follow(&url, to) && is_https(to))
     });
-    (to.unwrap_or(url), asker.asked())
+    sight.asked.extend(asker.asked());
+    to.unwrap_or(url)
 }
 
-/// Whether the certificate may be trusted with a password.
+/// Whether the certificate may be trusted with a password. Where it was not seen, every request still asks for a good one.
 fn handshake(url: &Url, roots: &Roots, sight: &mut Sight) -> bool {
-    let shaken = match trust::shake(url, roots) {
-        Ok(shaken) => shaken,
-        Err(error) => {
-            sight.miss(format!("the certificate and the versions of TLS: {error}"));
-            return true;
-        }
-    };
-    sight.add(tls::findings(&shaken));
-    let versions = [
+    let name = url.origin().ascii_serialization();
+    sight
+        .asked
+        .push(format!("three TLS handshakes with {name}"));
+    let shaken = trust::shake(url, roots);
+    match &shaken {
+        Ok(shaken) => sight.add(tls::findings(shaken)),
+        Err(error) => sight.miss(format!("the certificate: {error}")),
+    }
+    let mut accepted = Vec::new();
+    for (old, name) in [
         (hello::Old::Tls10, "TLS 1.0"),
         (hello::Old::Tls11, "TLS 1.1"),
-    ];
-    let mut accepted = Vec::new();
-    for (old, name) in versions {
+    ] {
         match hello::is_accepted(url, old) {
             Some(true) => accepted.push(name),
             Some(false) => {}
@@ -129,7 +131,7 @@ fn handshake(url: &Url, roots: &Roots, sight: &mut Sight) -> bool {
         }
     }
     sight.add(tls::old_version(&accepted));
-    shaken.refused.is_none()
+    shaken.map_or(true, |shaken| shaken.refused.is_none())
 }
 
 /// A look at a site, under way.
@@ -137,6 +139,8 @@ struct Probe<'a> {
     account: Option<&'a Account>,
     trusted: bool,
     asker: Asker,
+    /// What a browser would hold by now.
+    jar: Jar,
     sight: Sight,
 }
 
@@ -145,6 +149,7 @@ impl Probe<'_> {
         for answer in way {
             self.sight.add(cookie::findings(answer));
             self.sight.add(redirect::downgrade(answer));
+            log_in::keep(&mut self.jar, answer);
         }
         let Some((answer, page)) = self.log_in_page(way) else {
             return;
@@ -183,6 +188,7 @@ impl Probe<'_> {
         match answer {
             Some(answer) => {
                 self.sight.add(cookie::findings(&answer));
+                log_in::keep(&mut self.jar, &answer);
                 let page = Page::read(&answer.body, &answer.url);
                 Some((answer, page))
             }
@@ -225,9 +231,7 @@ impl Probe<'_> {
             name.push_str("@example.invalid");
         }
         let fields = form.filled(&name, &browser::nonsense());
-        let jar = cookie::kept(answer).into_iter();
-        let cookies =
-            browser::cookie_header(&jar.map(|cookie| (cookie.name, cookie.value)).collect());
+        let cookies = browser::cookie_header(&self.jar);
         let headers = browser::own_headers(&answer.url, &form.action);
         let mut headers: Vec<_> = headers
             .iter()
@@ -347,12 +351,12 @@ impl Probe<'_> {
                 .sight
                 .miss("the session's cookie, since there is no form to log in by");
         };
-        if !self.is_safe(form, &answer.url) {
+        if !is_private(&form.action, &answer.url, self.trusted) {
             return self.sight.miss(
                 "the session's cookie: the password was not sent, since others could read it on the way",
             );
         }
-        match log_in::look(&mut self.asker, &answer.url, form, account) {
+        match log_in::look(&mut self.asker, &answer.url, form, account, &self.jar) {
             Ok(seen) => self.logged_in(answer, seen, is_lockjar),
             Err(error) => self.sight.miss(format!("the session's cookie: {error}")),
         }
@@ -376,13 +380,48 @@ impl Probe<'_> {
             }
         }
     }
+}
 
-    /// Whether nobody but the site reads a password on its way.
-    fn is_safe(&self, form: &Form, page: &Url) -> bool {
-        let private = match is_https(page) {
-            true => self.trusted,
-            false => is_loopback(page),
+/// Whether nobody but the site reads a password on its way. `trusted`: a browser believes its certificate.
+fn is_private(action: &Url, page: &Url, trusted: bool) -> bool {
+    let private = match is_https(page) {
+        true => trusted,
+        false => is_loopback(page),
+    };
+    private && action.origin() == page.origin()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_goes_to_the_pages_own_origin_over_what_nobody_else_reads() {
+        let private = |page: &str, action: &str, trusted| {
+            let [page, action] = [page, action].map(|url| Url::parse(url).unwrap());
+            is_private(&action, &page, trusted)
         };
-        private && form.action.origin() == page.origin()
+        let (site, local) = ("https://a.example/login", "http://localhost:8000/login");
+        assert!(private(site, "https://a.example/in", true) && private(local, local, true));
+        assert!(!private(site, site, false), "an untrusted certificate");
+        assert!(!private("http://a.example/", "http://a.example/", true));
+        assert!(
+            !private("http://a.example/", site, true),
+            "the page may have been changed"
+        );
+        assert!(!private(site, "https://b.example/in", true));
+        assert!(!private(site, "http://a.example/in", true));
+        assert!(!private(local, "http://localhost:9000/login", true));
+    }
+
+    #[test]
+    fn a_finding_is_told_once_and_escaped() {
+        let mut sight = Sight::default();
+        let finding = || Finding::slight("L084", "a\u{1b}b", "remedy");
+        sight.add([finding(), finding()]);
+        sight.miss("c\u{7}");
+        assert_eq!(sight.findings.len(), 1);
+        assert_eq!(sight.findings[0].what, "a\\u{1b}b");
+        assert_eq!(sight.unseen, ["c\\u{7}"]);
     }
 }
