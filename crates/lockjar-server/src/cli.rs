@@ -69,12 +69,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: SessionCommand,
     },
-    /// Say what is wrong with this deployment, numbered; exit 1 if anything is
-    Check {
-        /// Also ask the running site at this address
-        #[arg(long, value_name = "URL")]
-        url: Option<String>,
-    },
+    /// Say what is wrong with this deployment, numbered; exit 1 if anything is, 2 if the site did not answer
+    ///
+    /// The numbers are explained in docs/check.md. With --url a running site is asked as a browser would, Lockjar or not: some
+    /// fifteen requests, 40 and a minute at the most, one failed log-in under a made-up name and the same again as another site
+    /// would send it. Nothing is changed there.
+    Check(CheckOptions),
     /// Write a consistent copy of a SQLite database to a new file; works while the server runs
     Backup {
         /// The file to make
@@ -118,6 +118,25 @@ pub(crate) enum Command {
     },
     /// Print the OpenAPI document
     Openapi,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct CheckOptions {
+    /// Also ask the running site at this address: its root, or its log-in page
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Print one JSON document: the findings, what was asked, and what could not be seen
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Log in to the site too, twice, and out again where it is Lockjar, so that the session's cookie is seen
+    #[arg(long, value_name = "NAME", requires_all = ["url", "password_stdin"])]
+    pub(crate) username: Option<String>,
+    /// Read that account's password from standard input. It is sent over https that browsers trust, or to this machine
+    #[arg(long, requires = "username")]
+    pub(crate) password_stdin: bool,
+    /// Believe the authorities in this PEM file instead of those that browsers believe
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub(crate) ca: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]

@@ -45,7 +45,7 @@ async fn run(cli: Cli) -> Outcome {
         Command::Serve => serve::serve(config).await,
         Command::User { command } => operate::user(&config, command).await,
         Command::Session { command } => operate::session(&config, command).await,
-        Command::Check { url } => check::check(&config, url.as_deref()).await,
+        Command::Check(options) => check::check(&config, options).await,
         Command::Backup { file } => operate::backup(&config, &file).await,
         Command::Restore { file } => operate::restore(&config, file.as_deref()).await,
         Command::Copy { from, to } => operate::copy(&config, &from, &to).await,

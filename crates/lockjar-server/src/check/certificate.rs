@@ -42,15 +42,28 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     .collect()
 }
 
-fn expiry(path: &Path, certificate: &CertificateDer<'_>) -> Option<Finding> {
+/// How long a certificate is good.
+pub(super) enum Validity {
+    NotNow { until: String },
+    Soon { days: i64, until: String },
+    Long,
+}
+
+/// `None` for what is no certificate.
+pub(super) fn validity(certificate: &CertificateDer<'_>) -> Option<Validity> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-    let until = parsed.validity().not_after;
-    match parsed
-        .validity()
-        .time_to_expiration()
-        .map(|left| left.whole_days())
-    {
-        None => Some(Finding::serious(
+    let until = parsed.validity().not_after.to_string();
+    let left = parsed.validity().time_to_expiration();
+    Some(match left.map(|left| left.whole_days()) {
+        None => Validity::NotNow { until },
+        Some(days) if days < SOON_DAYS => Validity::Soon { days, until },
+        Some(_) => Validity::Long,
+    })
+}
+
+fn expiry(path: &Path, certificate: &CertificateDer<'_>) -> Option<Finding> {
+    match validity(certificate)? {
+        Validity::NotNow { until } => Some(Finding::serious(
             "L031",
             format!(
                 "the certificate {} is not valid now (it ends {until})",
@@ -58,7 +71,7 @@ fn expiry(path: &Path, certificate: &CertificateDer<'_>) -> Option<Finding> {
             ),
             "Renew it; browsers refuse it",
         )),
-        Some(days) if days < SOON_DAYS => Some(Finding::slight(
+        Validity::Soon { days, until } => Some(Finding::slight(
             "L032",
             format!(
                 "the certificate {} ends in {days} days ({until})",
@@ -66,7 +79,7 @@ fn expiry(path: &Path, certificate: &CertificateDer<'_>) -> Option<Finding> {
             ),
             "Renew it, and see why it was not renewed by itself",
         )),
-        Some(_) => None,
+        Validity::Long => None,
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) use blocklist::blocklist;
 pub(crate) use copy::copy;
 pub(crate) use import::{ImportArguments, import};
 pub(crate) use keys::keys;
+pub(crate) use password::line_of_stdin;
 pub(crate) use restore::restore;
 pub(crate) use session::session;
 pub(crate) use user::user;

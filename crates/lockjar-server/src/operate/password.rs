@@ -31,13 +31,18 @@ pub(super) fn read_once() -> Result<Password, ConfigError> {
 
 /// The end of the line that `echo` adds is no part of it.
 fn read_stdin() -> Result<Password, ConfigError> {
+    line_of_stdin().map(|line| Password::new(&line))
+}
+
+/// The end of the line that `echo` adds is no part of it.
+pub(crate) fn line_of_stdin() -> Result<String, ConfigError> {
     let mut text = String::new();
     std::io::stdin()
         .take(MAX_BYTES)
         .read_to_string(&mut text)
         .map_err(unread)?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(Password::new(line.strip_suffix('\r').unwrap_or(line)))
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
 
 /// Without echo, and twice, since nobody sees what is typed.

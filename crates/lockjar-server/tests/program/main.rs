@@ -4,6 +4,7 @@
 
 mod audit;
 mod breached;
+mod checking;
 mod command_line;
 mod durability;
 mod faults;
@@ -16,4 +17,5 @@ mod nodes;
 mod refreshing;
 mod restoring;
 mod serving;
+mod sites;
 mod support;

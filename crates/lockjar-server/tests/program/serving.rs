@@ -1,12 +1,9 @@
 //! How connections are taken, kept and let go.
 
+use super::support::{PASSWORD, Place, Server, trusting};
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
-
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
-
-use super::support::{PASSWORD, Place, Server};
 
 fn connect(server: &Server) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
@@ -209,12 +206,7 @@ fn https_is_served_by_the_program_itself() {
         "{}",
         server.url
     );
-    let trusted = vec![Certificate::from_der(certified.cert.der()).to_owned()];
-    let tls = TlsConfig::builder().root_certs(RootCerts::Specific(trusted.into()));
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .tls_config(tls.build())
-        .build()
-        .into();
+    let agent = trusting(&certified);
     let form = [("username", "alice"), ("password", PASSWORD)];
     let answer = agent
         .post(format!("{}/register", server.url))

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use ureq::http::Response;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 pub(crate) const PASSWORD: &str = "gravel umbrella seventeen";
@@ -107,6 +108,14 @@ fn agent() -> Agent {
         .timeout_global(Some(Duration::from_secs(30)))
         .build()
         .into()
+}
+
+/// An agent that trusts this certificate and no other.
+pub(crate) fn trusting(certified: &rcgen::CertifiedKey<rcgen::KeyPair>) -> Agent {
+    let trusted = vec![Certificate::from_der(certified.cert.der()).to_owned()];
+    let tls = TlsConfig::builder().root_certs(RootCerts::Specific(trusted.into()));
+    let config = Agent::config_builder().tls_config(tls.build());
+    config.build().into()
 }
 
 /// The running binary. It is killed when dropped.
