@@ -77,6 +77,14 @@ events! {
     UserDeleted "user_deleted" "an account was deleted",
     /// An operator set a password.
     PasswordSet "password_set" "a password was set",
+    /// An operator brought accounts along from elsewhere; how many is how often.
+    UsersImported "users_imported" "accounts were imported",
+    /// An operator made a copy of the database.
+    BackedUp "backed_up" "the database was copied to a file",
+    /// The database came from a backup; all sessions ended.
+    Restored "restored" "the database was restored from a backup",
+    /// Everything before was in another database, which has a log of its own.
+    MovedHere "moved_here" "the accounts were moved here from another database",
     /// A new signing key was made.
     KeysRotated "keys_rotated" "a new signing key was made",
     /// A signing key was revoked; the detail is its name.
@@ -166,6 +174,24 @@ fn as_text<T: std::fmt::Display, S: Serializer>(
     match id {
         Some(id) => serializer.collect_str(id),
         None => serializer.serialize_none(),
+    }
+}
+
+impl Record {
+    /// Of something that an operator did to the whole store.
+    #[must_use]
+    pub const fn of_operator(event: Event, at: Timestamp) -> Self {
+        Self {
+            at,
+            event,
+            by_operator: true,
+            user: None,
+            session: None,
+            address: None,
+            request: None,
+            detail: None,
+            times: 1,
+        }
     }
 }
 

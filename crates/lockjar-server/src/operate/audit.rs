@@ -21,8 +21,16 @@ const PAGE: u32 = 1_000;
 
 #[derive(Args)]
 pub(crate) struct AuditArguments {
-    /// Only of this account: its name or, where it was deleted, its id
+    /// Only of this account
     name: Option<String>,
+    /// The same by the account's id, which outlives its name
+    #[arg(
+        long,
+        value_name = "ID",
+        allow_hyphen_values = true,
+        conflicts_with = "name"
+    )]
+    id: Option<UserId>,
     /// Only events of this kind, such as log_in_refused
     #[arg(long)]
     event: Option<Event>,
@@ -72,7 +80,7 @@ pub(crate) async fn audit(config: &Config, arguments: AuditArguments) -> Outcome
 async fn print(auth: &Auth, arguments: AuditArguments) -> Result<()> {
     let user = match &arguments.name {
         Some(name) => Some(whose(auth, name).await?),
-        None => None,
+        None => arguments.id,
     };
     let mut query = Query {
         user,
@@ -105,14 +113,13 @@ async fn print(auth: &Auth, arguments: AuditArguments) -> Result<()> {
 }
 
 async fn whose(auth: &Auth, name: &str) -> Result<UserId> {
-    match (auth.operator().user(name).await, name.parse()) {
-        (Ok(user), _) => Ok(user.id),
-        (Err(Error::NotFound), Ok(id)) => Ok(id),
-        (Err(Error::NotFound), Err(_)) => Err(ConfigError::new(format!(
-            "there is no account {name:?}; one that was deleted is found by its id, which `lockjar audit --event user_deleted` shows"
+    match auth.operator().user(name).await {
+        Ok(user) => Ok(user.id),
+        Err(Error::NotFound) => Err(ConfigError::new(format!(
+            "there is no account {name:?}; one that was deleted is found by --id, and that by `lockjar audit --event user_deleted`"
         ))
         .into()),
-        (Err(error), _) => Err(error.into()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use lockjar::ConfigError;
+use lockjar::audit::Event;
 use lockjar::store::Store;
 use lockjar::store::sqlite::SqliteStore;
 
-use super::must_exist;
+use super::{must_exist, note};
 use crate::Outcome;
 use crate::config::Config;
 use crate::database::Database;
@@ -24,6 +25,9 @@ pub(crate) async fn backup(config: &Config, target: &Path) -> Outcome {
     };
     let store = SqliteStore::open(url).await?;
     let copied = store.backup(target).await;
+    if copied.is_ok() {
+        note(&store, Event::BackedUp).await;
+    }
     store.close().await;
     copied?;
     say(target.display())?;

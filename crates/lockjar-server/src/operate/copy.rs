@@ -4,9 +4,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use lockjar::ConfigError;
+use lockjar::audit::Event;
+use lockjar::store::Store as _;
 use lockjar::store::copying::{Copied, Copy, Counts};
-use lockjar::store::postgres::PostgresSettings;
+use lockjar::store::postgres::{PostgresSettings, PostgresStore};
 
+use super::note;
 use super::progress::Progress;
 use crate::Outcome;
 use crate::config::Config;
@@ -15,7 +18,7 @@ use crate::output::say;
 pub(crate) async fn copy(config: &Config, from: &str, to: &str) -> Outcome {
     check_kinds(from, to)?;
     let to = PostgresSettings::new(to)?;
-    let target = to.to_string();
+    let (target, opened) = (to.to_string(), to.clone());
     let mut copy = Copy::open(from, to).await?;
     let mut progress = Progress::new();
     let copied = copy
@@ -24,7 +27,12 @@ pub(crate) async fn copy(config: &Config, from: &str, to: &str) -> Outcome {
     progress.end();
     copy.close().await;
     match copied? {
-        Copied::All(counts) => tell(counts, &target, config.key_file())?,
+        Copied::All(counts) => {
+            let store = PostgresStore::open(opened).await?;
+            note(&store, Event::MovedHere).await;
+            store.close().await;
+            tell(counts, &target, config.key_file())?;
+        }
         Copied::Before => say(format_args!(
             "this database was copied before: serve from {target}"
         ))?,

@@ -23,6 +23,9 @@ pub(crate) use restore::restore;
 pub(crate) use session::session;
 pub(crate) use user::user;
 
+use lockjar::audit::{Event, Record};
+use lockjar::clock::{Clock as _, SystemClock};
+use lockjar::store::Store;
 use lockjar::{Auth, ConfigError, Error, User};
 
 use crate::config::Config;
@@ -37,6 +40,14 @@ async fn open(config: &Config) -> Result<Auth> {
 async fn open_existing(config: &Config) -> Result<Auth> {
     must_exist(config)?;
     open(config).await
+}
+
+/// Writes down what was done to a whole store. It is done, whatever comes of this.
+async fn note(store: &dyn Store, event: Event) {
+    let record = Record::of_operator(event, SystemClock.now());
+    if let Err(error) = store.append(&[record]).await {
+        eprintln!("lockjar: this is not in the audit log: {error}");
+    }
 }
 
 /// A command that looks for a database must not make one.

@@ -69,7 +69,7 @@ fn an_account_that_was_deleted_is_found_by_its_id() {
         (&"alice".into(), &true.into())
     );
     let id = deleted["user"].as_str().unwrap();
-    assert_eq!(parsed(&place, &[id]).len(), 2);
+    assert_eq!(parsed(&place, &["--id", id]).len(), 2);
 }
 
 #[test]
@@ -86,4 +86,25 @@ fn a_question_that_makes_no_sense_is_answered_with_what_to_write() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains(hint), "{said}");
     }
+}
+
+#[test]
+fn what_is_done_to_the_database_as_a_whole_is_written_down() {
+    let place = Place::new();
+    drop(place.serve(&[]));
+    let row = r#"{"username": "alice", "password_hash": "$2b$04$abcdefghijklmnopqrstuu5Lo7BmVSYQvGYbLdbGf7P0JZp8IPXqK"}"#;
+    std::fs::write(place.path().join("users.jsonl"), row).unwrap();
+    for command in [
+        &["import", "users.jsonl"][..],
+        &["backup", "b.db"],
+        &["restore"],
+    ] {
+        let output = place.run(command);
+        assert!(output.status.success(), "{output:?}");
+    }
+    let events: Vec<_> = parsed(&place, &[])
+        .iter()
+        .map(|record| record["event"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(events, ["restored", "backed_up", "users_imported"]);
 }

@@ -173,6 +173,8 @@ fn a_server_moves_under_load_and_nobody_is_logged_out_or_brought_back() {
     is_fenced(&place, &source, &told);
     let target = serve(&place, &url);
     check(&target, &told);
+    let told = place.run(&["audit", "--database", &url, "--event", "moved_here"]);
+    assert!(text(&told).contains("\toperator"), "{told:?}");
     let entered = target.log_in("client1");
     assert_eq!(entered.status, 200, "{}", entered.body);
     let again = copy(&place, &url);

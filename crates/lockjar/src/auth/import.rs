@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::{Auth, Operator};
+use crate::audit::{Event, Record};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::id::UserId;
@@ -51,7 +52,16 @@ impl Operator<'_> {
     /// [`Error::Unavailable`]: none of them was made, or it is not known.
     pub async fn import(&self, users: &[ImportUser]) -> Result<Vec<Imported>, Error> {
         let (checked, good) = self.check_all(users);
-        let mut made = self.auth.inner.store.import(&good).await?.into_iter();
+        let made = self.auth.inner.store.import(&good).await?;
+        let times = made.iter().filter(|made| **made).count();
+        if times > 0 {
+            let record = Record {
+                times: u32::try_from(times).unwrap_or(u32::MAX),
+                ..Record::of_operator(Event::UsersImported, self.auth.inner.clock.now())
+            };
+            self.auth.keep(record).await;
+        }
+        let mut made = made.into_iter();
         let outcomes = checked.into_iter().map(|refused| match refused {
             Some(reason) => Imported::Refused(reason),
             None if made.next().unwrap_or_default() => Imported::Made,
