@@ -29,7 +29,7 @@ struct Arguments {
     #[arg(long, default_value_t = 4_000)]
     connections: usize,
     /// Honest requests in each turn, each on a connection of its own
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(long, default_value_t = 4_000)]
     requests: usize,
     /// Turns with and without the slow ones
     #[arg(long, default_value_t = 4)]
@@ -59,7 +59,7 @@ fn main() -> Result<()> {
         let (open, came) = crowd.disperse();
         let ratio = slowed.p99 / quiet.p99;
         println!(
-            "turn {turn}: p99 {:.2} ms alone, {:.2} ms beside {open} slow connections ({came} since the turn began): ×{ratio:.2}; \
+            "turn {turn}: p99 {:.2} ms alone, {:.2} ms beside {open} slow connections ({came} opened in all): ×{ratio:.2}; \
              the median {:.2} and {:.2} ms",
             quiet.p99, slowed.p99, quiet.median, slowed.median
         );
@@ -150,7 +150,7 @@ impl Crowd {
         Ok(crowd)
     }
 
-    /// Answers how many were connected, and how often one was since they gathered.
+    /// Answers how many were connected, and how many connections there were in all.
     fn disperse(self) -> (usize, usize) {
         let open = self.open.load(Ordering::Relaxed);
         self.gone.store(true, Ordering::Relaxed);

@@ -127,6 +127,23 @@ impl Auth {
         }
     }
 
+    /// Does what changes the store, and writes down what came of it; to the end, even if whoever asked has gone.
+    pub(super) async fn recorded<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = Result<T, Error>> + Send + 'static,
+        record: impl FnOnce(&T) -> Option<Record> + Send + 'static,
+    ) -> Result<T, Error> {
+        let auth = self.clone();
+        Self::to_the_end(async move {
+            let done = change.await?;
+            if let Some(record) = record(&done) {
+                auth.keep(record).await;
+            }
+            Ok(done)
+        })
+        .await
+    }
+
     /// Writes what is pending.
     pub(super) async fn flush_audit(&self) {
         let records = self.inner.audit.lock().take();

@@ -2,6 +2,7 @@
 //! first log-in renews the hash.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::{Auth, Operator};
 use crate::audit::{Event, Record};
@@ -52,16 +53,15 @@ impl Operator<'_> {
     /// [`Error::Unavailable`]: none of them was made, or it is not known.
     pub async fn import(&self, users: &[ImportUser]) -> Result<Vec<Imported>, Error> {
         let (checked, good) = self.check_all(users);
-        let made = self.auth.inner.store.import(&good).await?;
-        let times = made.iter().filter(|made| **made).count();
-        if times > 0 {
-            let record = Record {
-                times: u32::try_from(times).unwrap_or(u32::MAX),
-                ..Record::of_operator(Event::UsersImported, self.auth.inner.clock.now())
-            };
-            self.auth.keep(record).await;
-        }
-        let mut made = made.into_iter();
+        let store = Arc::clone(&self.auth.inner.store);
+        let importing = async move { Ok(store.import(&good).await?) };
+        let record = Record::of_operator(Event::UsersImported, self.auth.inner.clock.now());
+        let recorded = self.auth.recorded(importing, move |made: &Vec<bool>| {
+            let times = made.iter().filter(|made| **made).count();
+            let times = u32::try_from(times).unwrap_or(u32::MAX);
+            (times > 0).then_some(Record { times, ..record })
+        });
+        let mut made = recorded.await?.into_iter();
         let outcomes = checked.into_iter().map(|refused| match refused {
             Some(reason) => Imported::Refused(reason),
             None if made.next().unwrap_or_default() => Imported::Made,

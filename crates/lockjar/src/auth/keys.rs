@@ -285,12 +285,9 @@ impl Operator<'_> {
     /// # Errors
     /// [`Error::NotFound`] with the session strategy, [`Error::Unavailable`].
     pub async fn rotate_keys(&self) -> Result<(), Error> {
-        let (jwt, now) = (self.jwt()?, self.auth.inner.clock.now());
-        let rotated =
-            |ring: &KeyRing, _: &[StoredKey]| Ok(ring.clone().with_a_signer(now).rotate(now));
-        self.auth.change_keys(jwt, rotated).await?;
-        self.keep_of_keys(Event::KeysRotated, None).await;
-        Ok(())
+        let now = self.auth.inner.clock.now();
+        let rotated = move |ring: &KeyRing| Ok(ring.clone().with_a_signer(now).rotate(now));
+        self.change_keys(rotated, Event::KeysRotated, None).await
     }
 
     /// Takes all power from a key: its tokens are refused here at once, and elsewhere within the JWKS's age. Sessions live
@@ -299,13 +296,10 @@ impl Operator<'_> {
     /// # Errors
     /// [`Error::NotFound`]: there is no such key; [`Error::Unavailable`].
     pub async fn revoke_key(&self, kid: &str) -> Result<(), Error> {
-        let (jwt, now) = (self.jwt()?, self.auth.inner.clock.now());
-        let revoked =
-            |ring: &KeyRing, _: &[StoredKey]| ring.revoke(kid, now).map_err(|_| Error::NotFound);
-        self.auth.change_keys(jwt, revoked).await?;
-        self.keep_of_keys(Event::KeyRevoked, Some(kid.to_owned()))
-            .await;
-        Ok(())
+        let (now, name) = (self.auth.inner.clock.now(), kid.to_owned());
+        let revoked = move |ring: &KeyRing| ring.revoke(&name, now).map_err(|_| Error::NotFound);
+        self.change_keys(revoked, Event::KeyRevoked, Some(kid.to_owned()))
+            .await
     }
 
     /// Takes all power from every key, and makes a new one under the present master key: what is left to do when the old
@@ -314,21 +308,29 @@ impl Operator<'_> {
     /// # Errors
     /// [`Error::NotFound`] with the session strategy, [`Error::Unavailable`].
     pub async fn revoke_all_keys(&self) -> Result<(), Error> {
-        let (jwt, now) = (self.jwt()?, self.auth.inner.clock.now());
-        self.auth
-            .change_keys(jwt, |ring, _| Ok(ring.revoke_all(now)))
-            .await?;
-        self.keep_of_keys(Event::KeysRevoked, None).await;
-        Ok(())
+        let now = self.auth.inner.clock.now();
+        let revoked = move |ring: &KeyRing| Ok(ring.revoke_all(now));
+        self.change_keys(revoked, Event::KeysRevoked, None).await
     }
 
-    async fn keep_of_keys(&self, event: Event, detail: Option<String>) {
-        let record = Record {
-            by_operator: true,
-            detail,
-            ..self.auth.record(event)
+    async fn change_keys(
+        &self,
+        change: impl Fn(&KeyRing) -> Result<KeyRing, Error> + Send + Sync + 'static,
+        event: Event,
+        detail: Option<String>,
+    ) -> Result<(), Error> {
+        let auth = self.auth.clone();
+        let now = auth.inner.clock.now();
+        let changing = async move {
+            let jwt = auth.inner.jwt.as_ref().ok_or(Error::NotFound)?;
+            auth.change_keys(jwt, |ring, _| change(ring)).await
         };
-        self.auth.keep(record).await;
+        let record = Record {
+            detail,
+            ..Record::of_operator(event, now)
+        };
+        let record = |_: &bool| Some(record);
+        self.auth.recorded(changing, record).await.map(drop)
     }
 
     fn jwt(&self) -> Result<&Jwt, Error> {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::audit::of_session;
 use super::counting::note;
+use super::sessions::described;
 use super::{Auth, SignUp};
 use crate::audit::{Event, Record};
 use crate::clock::Timestamp;
@@ -45,9 +45,10 @@ impl<'a> Operator<'a> {
             detail: Some(user.name.as_str().to_owned()),
             ..self.record_of(Event::UserAdded, user.id)
         };
-        if self.auth.create(&user, None, record).await? {
+        let id = user.id;
+        if self.auth.create(user, None, record).await? {
             self.auth.begin_anew(&self.user(name).await?).await;
-            Ok(user.id)
+            Ok(id)
         } else {
             Err(Error::UsernameTaken)
         }
@@ -108,11 +109,10 @@ impl<'a> Operator<'a> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn unlock(&self, name: &str) -> Result<(), Error> {
-        let user = self.user(name).await?;
-        self.auth.unlock(&user).await?;
+        let (auth, user) = (self.auth.clone(), self.user(name).await?);
         let record = self.record_of(Event::UserUnlocked, user.id);
-        self.auth.keep(record).await;
-        Ok(())
+        let unlocking = async move { Ok(auth.unlock(&user).await?) };
+        self.auth.recorded(unlocking, |()| Some(record)).await
     }
 
     /// Deletes an account with its sessions.
@@ -183,8 +183,10 @@ impl<'a> Operator<'a> {
             .owner(session)
             .await?
             .ok_or(Error::NotFound)?;
-        let record = self.record_of(Event::SessionsEnded, owner);
-        let record = of_session(record, session);
+        let record = Record {
+            detail: Some(described(Which::One(session))),
+            ..self.record_of(Event::SessionsEnded, owner)
+        };
         self.auth
             .end_sessions(owner, Which::One(session), By::Operator, record)
             .await
@@ -195,7 +197,10 @@ impl<'a> Operator<'a> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`].
     pub async fn revoke_all(&self, user: UserId) -> Result<(), Error> {
-        let record = self.record_of(Event::SessionsEnded, user);
+        let record = Record {
+            detail: Some(described(Which::All)),
+            ..self.record_of(Event::SessionsEnded, user)
+        };
         self.auth
             .end_sessions(user, Which::All, By::Operator, record)
             .await

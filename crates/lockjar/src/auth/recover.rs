@@ -1,5 +1,6 @@
 //! A way back in for somebody who has forgotten the password: a link that sets a new one, once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::counting::note;
@@ -44,12 +45,12 @@ impl Operator<'_> {
             epoch: known.epoch,
             expires_at: inner.clock.now().after(lasts),
         };
-        match inner.store.put_one_time(&new).await? {
-            true => {
-                let record = self.record_of(Event::RecoveryLink, known.user.id);
-                self.auth.keep(record).await;
-                Ok(token)
-            }
+        let record = self.record_of(Event::RecoveryLink, known.user.id);
+        let store = Arc::clone(&inner.store);
+        let putting = async move { Ok(store.put_one_time(&new).await?) };
+        let is_put = self.auth.recorded(putting, |put| put.then_some(record));
+        match is_put.await? {
+            true => Ok(token),
             false => Err(Error::NotFound),
         }
     }

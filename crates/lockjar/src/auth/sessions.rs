@@ -78,11 +78,14 @@ impl Auth {
     }
 
     async fn end(&self, user: &CurrentUser, which: Which) -> Result<(), Error> {
-        let event = match which == Which::One(user.session()) {
-            true => Event::LogOut,
-            false => Event::SessionsEnded,
+        let record = match which == Which::One(user.session()) {
+            true => self.record_of(Event::LogOut, user.id),
+            false => Record {
+                detail: Some(described(which)),
+                ..self.record_of(Event::SessionsEnded, user.id)
+            },
         };
-        let record = of_session(self.record_of(event, user.id), user.session());
+        let record = of_session(record, user.session());
         self.end_sessions(user.id, which, By::Session(user.session()), record)
             .await
     }
@@ -109,17 +112,13 @@ impl Auth {
             change,
             [ending].into_iter().chain(asking),
             Error::NotAuthenticated,
-            Record {
-                detail: Some(described(which)),
-                by_operator: by == By::Operator,
-                ..record
-            },
+            record,
         )
         .await
     }
 }
 
-fn described(which: Which) -> String {
+pub(super) fn described(which: Which) -> String {
     match which {
         Which::One(session) => session.to_string(),
         Which::AllBut(_) => "all others".to_owned(),

@@ -62,14 +62,12 @@ impl Auth {
         };
         let (mut signed_in, session) =
             self.new_session(Arc::new(shown), request.remember, &request.client)?;
-        let auth = self.clone();
         let record = Record {
             session: Some(session.session.id),
             detail: Some(user.name.as_str().to_owned()),
             ..self.record_of(Event::SignUp, user.id)
         };
-        let creating = async move { auth.create(&user, Some(&session), record).await };
-        let created = Self::to_the_end(creating).await;
+        let created = self.create(user, Some(session), record).await;
         if !self.unless_faulty(&attempt, created).await? {
             return Err(Error::UsernameTaken);
         }
@@ -87,15 +85,14 @@ impl Auth {
     /// `false` where the name is taken.
     pub(super) async fn create(
         &self,
-        user: &NewUser,
-        session: Option<&NewSession>,
+        user: NewUser,
+        session: Option<NewSession>,
         record: Record,
     ) -> Result<bool, Error> {
-        let created = self.inner.store.create(user, session).await?;
-        if created {
-            self.keep(record).await;
-        }
-        Ok(created)
+        let store = Arc::clone(&self.inner.store);
+        let creating = async move { Ok(store.create(&user, session.as_ref()).await?) };
+        let record = |created: &bool| created.then_some(record);
+        self.recorded(creating, record).await
     }
 
     /// Ends the session that the browser presented, whose cookie is about to be overwritten. The account stands

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::jwt::For;
 use super::*;
-use crate::audit::{Query, Record};
+use crate::audit::{Event, Query, Record};
 use crate::clock::{Clock, ManualClock, Timestamp};
 use crate::current::CurrentUser;
 use crate::error::OpenError;
@@ -1368,6 +1368,16 @@ async fn a_theft_is_in_the_log_once_its_session_has_ended() {
         assert!(matches!(theft, Err(Error::NotAuthenticated)), "{theft:?}");
     });
     assert!(log.await.contains("refresh_token_reused"));
+    let thefts = Query {
+        event: Some(Event::RefreshTokenReused),
+        ..Query::default()
+    };
+    let records = fixture.auth.operator().audit(&thefts, 10).await.unwrap();
+    let by_operator: Vec<_> = records
+        .iter()
+        .map(|(_, record)| record.by_operator)
+        .collect();
+    assert_eq!(by_operator, [false]);
 }
 
 /// A log-out and refreshes race; whoever wins, nothing is good afterwards.

@@ -16,6 +16,8 @@ use lockjar::store::{
     LiveSession, NewOneTime, NewSignIn, NewUser, OneTimeTokens, Outcome, PasswordChange, Refreshes,
     Result, Sessions, Store, StoredKey, Success, Swept, Throttles, Users, Which,
 };
+use tokio::sync::{RwLock, RwLockWriteGuard};
+
 use lockjar::{Builder, SessionId, StoreError, User, UserId};
 
 use super::support::Site;
@@ -28,6 +30,7 @@ pub(crate) struct FlakyStore {
     down: AtomicBool,
     loses_answers: AtomicBool,
     forgets_records: AtomicBool,
+    records: RwLock<()>,
 }
 
 /// A site on such a store.
@@ -50,6 +53,7 @@ impl FlakyStore {
             down: AtomicBool::new(false),
             loses_answers: AtomicBool::new(false),
             forgets_records: AtomicBool::new(false),
+            records: RwLock::const_new(()),
         }
     }
 
@@ -65,6 +69,11 @@ impl FlakyStore {
     /// Whether the audit log cannot be written.
     pub(crate) fn set_forgets_records(&self, forgets: bool) {
         self.forgets_records.store(forgets, Ordering::SeqCst);
+    }
+
+    /// Nothing is written in the audit log until the answer is dropped.
+    pub(crate) async fn hold_records(&self) -> RwLockWriteGuard<'_, ()> {
+        self.records.write().await
     }
 
     fn up(&self) -> Result<&SqliteStore> {
@@ -192,6 +201,7 @@ impl Keys for FlakyStore {
 #[async_trait]
 impl AuditLog for FlakyStore {
     async fn append(&self, records: &[Record]) -> Result<()> {
+        let _turn = self.records.read().await;
         if self.forgets_records.load(Ordering::SeqCst) {
             return Err(StoreError::unavailable(SAID));
         }

@@ -31,7 +31,11 @@ struct AuditRow {
 
 impl AuditRow {
     fn record(self) -> Result<(i64, Record)> {
-        let strange = || StoreError::unavailable("the audit log has a record that is none");
+        let strange = || {
+            StoreError::unavailable(
+                "a record of the audit log cannot be read: a newer Lockjar may have written it",
+            )
+        };
         let user = self.user_id.map(|id| bytes(&id).map(UserId::from_bytes));
         let session = self
             .session_id
