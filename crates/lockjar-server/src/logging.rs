@@ -9,19 +9,23 @@ use crate::config::Config;
 use crate::settings::{LogFormat, LogLevel};
 
 /// At finer levels they write the addresses that are asked, which end in five digits of a password's hash.
-const TOO_CHATTY: [&str; 2] = ["ureq", "ureq_proto"];
+const LEAKS_URLS: [&str; 2] = ["ureq", "ureq_proto"];
+/// Where the audit log is told of. Whoever types a command knows what they do.
+const AUDIT: &str = "lockjar::audit";
 
 /// Starts logging. Times are UTC, as RFC 3339.
 pub(crate) fn start(config: &Config) {
-    start_at(config.log_level(), config.log_format());
+    start_at(config.log_level(), config.log_format(), &LEAKS_URLS);
 }
 
 /// For whoever types a command: what went wrong beside it, and nothing else.
 pub(crate) fn warnings(config: &Config) {
-    start_at(config.log_level().min(LogLevel::Warn), config.log_format());
+    let level = config.log_level().min(LogLevel::Warn);
+    let quiet = [&LEAKS_URLS[..], &[AUDIT]].concat();
+    start_at(level, config.log_format(), &quiet);
 }
 
-fn start_at(level: LogLevel, format: LogFormat) {
+fn start_at(level: LogLevel, format: LogFormat, quiet: &[&str]) {
     let level = match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
@@ -29,7 +33,7 @@ fn start_at(level: LogLevel, format: LogFormat) {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    let quiet = TOO_CHATTY.map(|target| (target, LevelFilter::ERROR));
+    let quiet = quiet.iter().map(|target| (*target, LevelFilter::ERROR));
     let targets = Targets::new().with_default(level).with_targets(quiet);
     let lines = fmt()
         .with_max_level(level)

@@ -94,8 +94,8 @@ events! {
 }
 
 impl Event {
-    /// What anybody can make happen as often as they like. Such events of one kind, user and address are one record within a
-    /// second, and above 256 records a minute they are only counted.
+    /// What anybody can make happen as often as they like. Such events of one kind, user and network are one record within a
+    /// second, and above some hundred records a minute they are only counted.
     #[must_use]
     pub const fn is_refusal(self) -> bool {
         matches!(
@@ -228,6 +228,11 @@ impl Requester {
     #[cfg_attr(not(feature = "web"), allow(dead_code))]
     pub(crate) fn serve<T>(self: &std::sync::Arc<Self>, work: impl FnOnce() -> T) -> T {
         REQUESTER.sync_scope(std::sync::Arc::clone(self), work)
+    }
+
+    /// The same for work that goes on in a task of its own, for whoever is being served.
+    pub(crate) fn keep_serving<F: Future>(work: F) -> impl Future<Output = F::Output> {
+        REQUESTER.scope(Self::current(), work)
     }
 
     /// Whoever is being served; nobody on the command line.

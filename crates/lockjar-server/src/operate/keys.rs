@@ -9,6 +9,7 @@ use crate::Outcome;
 use crate::cli::KeysCommand;
 use crate::config::Config;
 use crate::keyfile;
+use crate::logging;
 use crate::output::say;
 
 pub(crate) async fn keys(config: &Config, command: KeysCommand) -> Outcome {
@@ -25,7 +26,10 @@ pub(crate) async fn keys(config: &Config, command: KeysCommand) -> Outcome {
         KeysCommand::Revoke { all: true, .. } => keyfile::read_or_make(file)?,
         _ => keyfile::read(file)?,
     };
-    let builder = config.builder_with(master, config.listen_port())?;
+    logging::warnings(config);
+    let builder = config
+        .builder_with(master, config.listen_port())?
+        .without_sweeping();
     let builder = match &command {
         // What one file has sealed another must not add to.
         KeysCommand::Rotate => builder,

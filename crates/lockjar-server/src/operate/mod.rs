@@ -29,11 +29,13 @@ use lockjar::store::Store;
 use lockjar::{Auth, ConfigError, Error, User};
 
 use crate::config::Config;
+use crate::logging;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 async fn open(config: &Config) -> Result<Auth> {
-    let builder = config.builder(config.listen_port())?;
+    logging::warnings(config);
+    let builder = config.builder(config.listen_port())?.without_sweeping();
     Ok(builder.open_with(config.database.open().await?).await?)
 }
 

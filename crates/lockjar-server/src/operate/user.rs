@@ -9,12 +9,10 @@ use super::{Result, find, open, open_existing, password};
 use crate::Outcome;
 use crate::cli::UserCommand;
 use crate::config::Config;
-use crate::logging;
 use crate::output::say;
 
 pub(crate) async fn user(config: &Config, command: UserCommand) -> Outcome {
     // A password may be set although nobody could say whether it was stolen.
-    logging::warnings(config);
     let auth = match command {
         // The first account may come before the first start.
         UserCommand::Add { .. } => open(config).await?,

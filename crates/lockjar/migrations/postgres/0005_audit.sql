@@ -13,3 +13,5 @@ CREATE TABLE audit (
     times       BIGINT  NOT NULL
 );
 CREATE INDEX audit_by_time ON audit (at);
+CREATE INDEX audit_of_user ON audit (user_id, id);
+CREATE INDEX audit_by_event ON audit (event, id);

@@ -13,3 +13,5 @@ CREATE TABLE audit (
     times       INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX audit_by_time ON audit (at);
+CREATE INDEX audit_of_user ON audit (user_id, id);
+CREATE INDEX audit_by_event ON audit (event, id);

@@ -2,23 +2,27 @@
 //! refusals, which cost nobody anything, are gathered for a second and bounded, so that whoever guesses cannot fill the store.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tracing::field::display;
 
 use super::keeper::source;
-use super::{Auth, Operator};
+use super::{Auth, Client, Operator};
 use crate::audit::{Event, Query, Record, Requester};
 use crate::error::Error;
 use crate::id::{SessionId, UserId};
 
-/// Records of refusals that are written in a minute.
+/// Records that are written in a minute of refusals that name an account, and as many of those that do not.
 const REFUSALS: u32 = 256;
-/// Records that wait while the store cannot be written.
+/// The same for those from one network, so that nobody noisy hides the others.
+const PER_NETWORK: u32 = 32;
+/// What one account does in a minute, above which it is gathered as refusals are.
+const PER_ACCOUNT: u32 = 60;
+/// Records that wait while the store cannot be written, and things that are counted apart.
 const WAITING: usize = 10_000;
 
-/// Which refusals are one record.
+/// What is one record. IPv6 counts by the /64 that it is given out by.
 type Alike = (Event, Option<UserId>, Option<IpAddr>);
 
 /// What is not yet written down.
@@ -29,46 +33,91 @@ pub(super) struct Pending(Mutex<Gathered>);
 struct Gathered {
     /// What could not be written at once.
     acts: Vec<Record>,
-    refusals: HashMap<Alike, Record>,
-    /// Refusals above what may be written in this minute.
-    beyond: HashMap<Event, Record>,
-    written: u32,
+    alike: HashMap<Alike, Record>,
+    /// What is above what may be written in this minute, by its account.
+    beyond: HashMap<(Event, Option<UserId>), Record>,
+    this_minute: Written,
+}
+
+/// What was written since the minute began.
+#[derive(Default)]
+struct Written {
+    of_accounts: u32,
+    of_nobody: u32,
+    by_network: HashMap<Option<IpAddr>, u32>,
+    by_account: HashMap<UserId, u32>,
+}
+
+impl Written {
+    /// Whether one more refusal may be written, which is counted.
+    fn allows(&mut self, record: &Record, network: Option<IpAddr>) -> bool {
+        let of_all = match record.user {
+            Some(_) => &mut self.of_accounts,
+            None => &mut self.of_nobody,
+        };
+        let of_network = self.by_network.entry(network).or_default();
+        let allowed = *of_all < REFUSALS && *of_network < PER_NETWORK;
+        if allowed {
+            *of_all += 1;
+            *of_network += 1;
+        } else if *of_network == 0 {
+            self.by_network.remove(&network);
+        }
+        allowed
+    }
+
+    /// Whether an account does no more than people do.
+    fn is_ordinary(&mut self, user: Option<UserId>) -> bool {
+        let Some(user) = user else { return true };
+        if self.by_account.len() >= WAITING && !self.by_account.contains_key(&user) {
+            return true;
+        }
+        let count = self.by_account.entry(user).or_default();
+        *count += 1;
+        *count <= PER_ACCOUNT
+    }
 }
 
 impl Gathered {
     fn add(&mut self, record: Record) {
-        let alike = (record.event, record.user, record.address);
-        if let Some(before) = self.refusals.get_mut(&alike) {
+        let network = record.address.map(network);
+        let alike = (record.event, record.user, network);
+        if let Some(before) = self.alike.get_mut(&alike) {
             before.times += 1;
-        } else if self.written < REFUSALS {
-            self.written += 1;
-            self.refusals.insert(alike, record);
+        } else if self.this_minute.allows(&record, network) {
+            self.alike.insert(alike, record);
         } else {
-            let of_many = |record: Record| Record {
-                user: None,
-                session: None,
-                address: None,
-                request: None,
-                detail: Some("from many, or at many".to_owned()),
-                times: 0,
-                ..record
-            };
-            let many = self.beyond.entry(record.event);
-            many.or_insert_with(|| of_many(record)).times += 1;
+            self.add_beyond(record);
         }
+    }
+
+    fn add_beyond(&mut self, record: Record) {
+        let is_room = self.beyond.len() < WAITING;
+        let user = record.user.filter(|_| is_room);
+        let of_many = Record {
+            user,
+            session: None,
+            address: None,
+            request: None,
+            detail: Some("from many, or at many".to_owned()),
+            times: 0,
+            ..record
+        };
+        let many = self.beyond.entry((of_many.event, user));
+        many.or_insert(of_many).times += 1;
     }
 
     /// What may be written now.
     fn take(&mut self) -> Vec<Record> {
         let mut records = std::mem::take(&mut self.acts);
-        records.extend(self.refusals.drain().map(|(_, record)| record));
+        records.extend(self.alike.drain().map(|(_, record)| record));
         records.sort_by_key(|record| record.at);
         records
     }
 
     /// A minute is over.
     fn refill(&mut self) {
-        self.written = 0;
+        self.this_minute = Written::default();
         let beyond = self.beyond.drain().map(|(_, record)| record);
         self.acts.extend(beyond);
     }
@@ -81,9 +130,23 @@ impl Gathered {
     }
 }
 
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() >> 64 << 64)),
+        four @ IpAddr::V4(_) => four,
+    }
+}
+
 impl Pending {
     fn lock(&self) -> MutexGuard<'_, Gathered> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it waits for others that are alike: what anybody can make happen as often as they like.
+    fn is_gathered(&self, record: &Record) -> bool {
+        let is_operators = record.by_operator;
+        record.event.is_refusal()
+            || !is_operators && !self.lock().this_minute.is_ordinary(record.user)
     }
 
     /// A minute is over: as many refusals may be written again.
@@ -109,6 +172,15 @@ impl Auth {
         }
     }
 
+    /// The same where the client is known from elsewhere than the request that this process serves.
+    pub(super) fn record_by(&self, event: Event, client: &Client) -> Record {
+        let record = self.record(event);
+        Record {
+            address: client.address.or(record.address),
+            ..record
+        }
+    }
+
     /// The same of one that was about an account.
     pub(super) fn record_of(&self, event: Event, user: UserId) -> Record {
         Record {
@@ -120,7 +192,7 @@ impl Auth {
     /// Writes down what has happened, here or as soon as the store can be written again, and tells the log.
     pub(super) async fn keep(&self, record: Record) {
         tell(&record);
-        if record.event.is_refusal() {
+        if self.inner.audit.is_gathered(&record) {
             self.inner.audit.lock().add(record);
         } else {
             self.write(vec![record]).await;
@@ -252,9 +324,9 @@ mod tests {
         let mut written = 0;
         for second in 0..60_u8 {
             for address in 0..=255 {
-                let address = [198, 51, second, address].into();
+                let address = Some([198, 51, second, address].into());
                 gathered.add(Record {
-                    address: Some(address),
+                    address,
                     ..refusal(0)
                 });
             }
@@ -268,6 +340,79 @@ mod tests {
             (beyond[0].times, beyond[0].address),
             (60 * 256 - REFUSALS, None)
         );
+    }
+
+    /// Neither from one network, nor at names that nobody has.
+    #[test]
+    fn nobody_noisy_hides_a_guess_at_somebody_else() {
+        let mut gathered = Gathered::default();
+        let from = |number: u128| Some(IpAddr::V6(Ipv6Addr::from_bits(0x2001_0db8 << 96 | number)));
+        for number in 0..1_000 {
+            let noise = Record {
+                address: from(number),
+                ..refusal(0)
+            };
+            gathered.add(noise);
+            let noise = Record {
+                address: from(number << 64),
+                ..refusal(0)
+            };
+            gathered.add(noise);
+        }
+        let user = Some(UserId::random());
+        gathered.add(Record { user, ..refusal(7) });
+        let quiet = refusal(7).address;
+        let found = gathered.take();
+        assert!(
+            found
+                .iter()
+                .any(|record| record.user == user && record.address == quiet)
+        );
+        let of_one_network = found.iter().filter(|record| record.address == from(0));
+        assert_eq!(
+            of_one_network.map(|record| record.times).sum::<u32>(),
+            1_001
+        );
+    }
+
+    #[test]
+    fn above_all_that_is_written_an_account_is_still_named() {
+        let mut gathered = Gathered::default();
+        let user = UserId::random();
+        for number in 0..=REFUSALS {
+            let address = Some(IpAddr::V6(Ipv6Addr::from_bits(u128::from(number) << 64)));
+            let user = Some(user);
+            gathered.add(Record {
+                user,
+                address,
+                ..refusal(0)
+            });
+        }
+        gathered.take();
+        gathered.refill();
+        let beyond = gathered.take();
+        assert_eq!((beyond[0].user, beyond[0].times), (Some(user), 1));
+    }
+
+    #[test]
+    fn what_an_account_does_again_and_again_is_gathered_until_the_minute_is_over() {
+        let (pending, user) = (Pending::default(), Some(UserId::random()));
+        let act = Record {
+            event: Event::SessionsEnded,
+            user,
+            ..refusal(1)
+        };
+        for _ in 0..PER_ACCOUNT {
+            assert!(!pending.is_gathered(&act));
+        }
+        assert!(pending.is_gathered(&act));
+        let by_operator = Record {
+            by_operator: true,
+            ..act.clone()
+        };
+        assert!(!pending.is_gathered(&by_operator));
+        pending.refill();
+        assert!(!pending.is_gathered(&act));
     }
 
     #[test]

@@ -60,6 +60,7 @@ pub struct Builder {
     on_outage: OnOutage,
     jwt: Option<JwtSettings>,
     unreadable_keys: bool,
+    sweeps: bool,
 }
 
 impl Builder {
@@ -86,6 +87,7 @@ impl Builder {
             on_outage: OnOutage::Refuse,
             jwt: None,
             unreadable_keys: false,
+            sweeps: true,
         }
     }
 
@@ -249,6 +251,15 @@ impl Builder {
         }
     }
 
+    /// Leaves it to others to delete what has expired, to forget what is old of the audit log and to rotate keys: for a command
+    /// that opens the store beside the server, whose limits may be others.
+    pub fn without_sweeping(self) -> Self {
+        Self {
+            sweeps: false,
+            ..self
+        }
+    }
+
     /// Opens although signing keys cannot be read, and makes none: for an [`Operator`](super::Operator) who is about to
     /// revoke them. Whoever serves should refuse instead, as is the default.
     pub fn with_unreadable_keys(self) -> Self {
@@ -321,7 +332,7 @@ impl Builder {
         let auth = Auth {
             inner: Arc::new(inner),
         };
-        keeper::start(&auth, beat.cursor);
+        keeper::start(&auth, beat.cursor, self.sweeps);
         Ok(auth)
     }
 

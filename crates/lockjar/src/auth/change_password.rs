@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::audit::of_session;
 use super::{Auth, Client, SignedIn};
 use crate::audit::{Event, Record};
 use crate::current::CurrentUser;
@@ -64,21 +63,31 @@ impl Auth {
         let (attempt, slot) = self
             .count_guess(&known.user.username, client, Priority::Known)
             .await?;
-        let (argon, hash) = (self.inner.argon, known.hash.clone());
-        let verdict = slot
-            .run(move |memory| memory.verify(argon, &password, Some(&hash)))
-            .await;
-        if let Ok(Verdict::Wrong) = verdict {
-            let refused = self.record_of(Event::PasswordRefused, user.id);
-            self.keep(of_session(refused, user.session())).await;
-            return Err(Error::Invalid(vec![Problem::new(
-                "current_password",
-                "password_wrong",
-                "That is not your current password.",
-            )]));
-        }
-        self.take_back(&attempt).await;
-        verdict.map(drop)
+        let (auth, guessed) = (self.clone(), known.clone());
+        let record = self.record_by(Event::PasswordRefused, client);
+        let refused = Record {
+            user: Some(user.id),
+            session: Some(user.session()),
+            ..record
+        };
+        // To the end, as a log-in.
+        Self::to_the_end(async move {
+            let verifying = auth.clone();
+            let verdict = slot
+                .run(move |memory| verifying.verify(memory, &password, Some(&guessed)))
+                .await;
+            if let Ok(Verdict::Wrong) = verdict {
+                auth.keep(refused).await;
+                return Err(Error::Invalid(vec![Problem::new(
+                    "current_password",
+                    "password_wrong",
+                    "That is not your current password.",
+                )]));
+            }
+            auth.take_back(&attempt).await;
+            verdict.map(drop)
+        })
+        .await
     }
 
     /// The new session lasts as the old one did.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hmac::Mac;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedMutexGuard, Semaphore};
 use tokio::time::timeout;
 
+use super::lanes::Lanes;
 use super::{Auth, Client};
 use crate::address::Network;
 use crate::audit::Event;
@@ -27,6 +28,7 @@ pub(super) struct Throttle {
     per_address: PerAddress,
     is_off: bool,
     turns: Semaphore,
+    lanes: Lanes,
 }
 
 /// Attempts that are counted at once.
@@ -45,6 +47,7 @@ impl Throttle {
             per_address,
             is_off,
             turns: Semaphore::new(TURNS),
+            lanes: Lanes::default(),
         })
     }
 
@@ -100,8 +103,7 @@ impl Auth {
         counters.extend(throttle.networks("log-in", client.address, failures));
         let name = Username::parse(typed).ok();
         let name = name.map(|name| name.key().to_owned());
-        self.count(counters, name, client.device.as_ref(), least)
-            .await
+        self.count(counters, name, client, least).await
     }
 
     /// The same for an attempt to sign up, at nobody's account.
@@ -112,7 +114,12 @@ impl Auth {
         let throttle = &self.inner.throttle;
         let sign_ups = throttle.per_address.sign_ups;
         let networks = throttle.networks("sign-up", client.address, sign_ups);
-        self.count(networks, None, None, Priority::Stranger).await
+        let nowhere_known = Client {
+            device: None,
+            ..client.clone()
+        };
+        self.count(networks, None, &nowhere_known, Priority::Stranger)
+            .await
     }
 
     /// `least` is what the place is worth whatever device is shown.
@@ -120,10 +127,10 @@ impl Auth {
         &self,
         counters: Vec<Counter>,
         name: Option<String>,
-        shown: Option<&DeviceToken>,
+        client: &Client,
         least: Priority,
     ) -> Result<(CountedAttempt, Slot), Error> {
-        let inner = &self.inner;
+        let (inner, shown) = (&self.inner, client.device.as_ref());
         if shown.is_none() && !inner.hashing.has_room(least) {
             return Err(HashPool::overloaded());
         }
@@ -135,7 +142,7 @@ impl Auth {
         };
         let counted = self.ask_for_count(&attempt).await?;
         if let Counted::Refused(retry_after) = counted {
-            self.keep(self.record(Event::Throttled)).await;
+            self.keep(self.record_by(Event::Throttled, client)).await;
             return Err(Error::Throttled { retry_after });
         }
         let priority = match counted {
@@ -156,6 +163,15 @@ impl Auth {
                 self.take_back(&attempt).await;
                 Err(full)
             }
+        }
+    }
+
+    /// Waits for other strangers' guesses at the same name. Nobody waits on a device that the account knows.
+    pub(super) async fn enter_lane(&self, counted: &CountedAttempt) -> Option<OwnedMutexGuard<()>> {
+        let account = counted.attempt.counters.first()?;
+        match counted.counted {
+            Counted::Device => None,
+            _ => Some(self.inner.throttle.lanes.enter(account.key).await),
         }
     }
 
@@ -276,6 +292,7 @@ mod tests {
             per_address: PerAddress::default(),
             is_off: false,
             turns: Semaphore::new(TURNS),
+            lanes: Lanes::default(),
         }
     }
 

@@ -122,6 +122,9 @@ impl Auth {
         }
         let (hash, cost) = PasswordHash::import(&user.password_hash)?;
         let now = self.inner.clock.now();
+        if user.created_at.is_some_and(|at| at > now) {
+            return Err("created_at lies in the future".to_owned());
+        }
         Ok(ImportedUser {
             counter: self.inner.throttle.account(name.key()).key,
             scheme: cost.to_string(),

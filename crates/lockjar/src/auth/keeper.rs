@@ -21,8 +21,7 @@ const FLUSH: Duration = Duration::from_secs(1);
 const FLUSHES_PER_TOUCH: u32 = 10;
 /// Last uses that are written at once.
 const TOUCHES: usize = 1_000;
-/// Flushes before each sweep: a minute. A command that opens the store for a moment never sweeps, since its limits may
-/// be others than the server's.
+/// Flushes before each sweep: a minute. A command beside the server never sweeps, since its limits may be others.
 const FLUSHES_PER_SWEEP: u32 = 60;
 
 /// No moment lies before it.
@@ -157,13 +156,13 @@ impl<T: Copy + Ord> Noted<T> {
 }
 
 /// Starts the two loops. They end by themselves when [`Auth::close`] was called or the last handle is dropped.
-pub(super) fn start(auth: &Auth, cursor: Cursor) {
+pub(super) fn start(auth: &Auth, cursor: Cursor, sweeps: bool) {
     tokio::spawn(follow(
         Arc::downgrade(&auth.inner),
         auth.inner.trust.staleness,
         cursor,
     ));
-    tokio::spawn(write_down(Arc::downgrade(&auth.inner)));
+    tokio::spawn(write_down(Arc::downgrade(&auth.inner), sweeps));
 }
 
 async fn follow(inner: Weak<Inner>, staleness: Duration, mut cursor: Cursor) {
@@ -200,7 +199,7 @@ fn open(inner: &Weak<Inner>) -> Option<Auth> {
     (!inner.trust.has_ended()).then_some(Auth { inner })
 }
 
-async fn write_down(inner: Weak<Inner>) {
+async fn write_down(inner: Weak<Inner>, sweeps: bool) {
     let mut flushes = interval(FLUSH);
     flushes.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for number in 0_u32.. {
@@ -213,11 +212,9 @@ async fn write_down(inner: Weak<Inner>) {
         }
         if number % FLUSHES_PER_SWEEP == FLUSHES_PER_SWEEP - 1 {
             auth.inner.audit.refill();
-            auth.sweep().await;
-            auth.sweep_audit().await;
-            // Accounts may have been imported meanwhile. What fails is tried again a minute later.
-            let _ = auth.rehearse().await;
-            auth.tend_keys().await;
+            if sweeps {
+                auth.clear_up().await;
+            }
         }
     }
 }
@@ -275,6 +272,14 @@ impl Auth {
                 return;
             }
         }
+    }
+
+    async fn clear_up(&self) {
+        self.sweep().await;
+        self.sweep_audit().await;
+        // Accounts may have been imported meanwhile. What fails is tried again a minute later.
+        let _ = self.rehearse().await;
+        self.tend_keys().await;
     }
 
     /// Deletes what has expired, a bounded number in each transaction, until nothing is left.

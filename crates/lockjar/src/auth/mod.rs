@@ -14,6 +14,7 @@ mod import;
 mod jwt;
 mod keeper;
 mod keys;
+mod lanes;
 mod new_password;
 mod operator;
 mod reads;
@@ -48,7 +49,7 @@ use tokio::sync::OnceCell;
 use tracing::Instrument;
 
 use crate::address::TrustedProxies;
-use crate::audit::Record;
+use crate::audit::{Record, Requester};
 use crate::clock::{SharedClock, Timestamp};
 use crate::cookie::{CookiePolicy, Lifetime, MAX_AGE, Presented};
 use crate::csrf::{CsrfPolicy, CsrfToken};
@@ -294,7 +295,7 @@ impl Auth {
     async fn to_the_end<T: Send + 'static>(
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
-        match tokio::spawn(work.in_current_span()).await {
+        match tokio::spawn(Requester::keep_serving(work.in_current_span())).await {
             Ok(result) => result,
             Err(_) => Err(StoreError::unavailable(
                 "a change was interrupted before its end was known",

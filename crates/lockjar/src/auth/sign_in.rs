@@ -6,15 +6,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::audit::of_session;
+use super::counting::CountedAttempt;
 use super::{AccessToken, Auth};
-use crate::audit::Event;
+use crate::audit::{Event, Record};
 use crate::cookie::Lifetime;
 use crate::current::CurrentUser;
 use crate::error::Error;
 use crate::id::{SessionId, UserId};
 use crate::opaque::DeviceToken;
-use crate::password::{Password, PasswordHash, Priority, Slot, Verdict};
+use crate::password::{Memory, Password, PasswordHash, Priority, Slot, Verdict};
 use crate::refresh::{Chain, RefreshToken};
 use crate::session::{NewSession, Session, tidy_user_agent};
 use crate::store::{Change, Credentials, Epoch, NewSignIn};
@@ -143,21 +143,36 @@ impl Auth {
         let (attempt, slot) = self
             .count_guess(&request.username, &request.client, Priority::Stranger)
             .await?;
-        let checked = self.check_password(slot, &request, began).await;
+        let auth = self.clone();
+        // To the end: what was counted is written down, and what succeeded taken back, whoever hangs up meanwhile.
+        Self::to_the_end(async move { auth.sign_in_counted(request, attempt, slot, began).await })
+            .await
+    }
+
+    /// `began` is when the request did, on the clock's uptime.
+    async fn sign_in_counted(
+        &self,
+        request: SignIn,
+        attempt: CountedAttempt,
+        slot: Slot,
+        began: Duration,
+    ) -> Result<SignedIn, Error> {
+        let entering = self.inner.clock.uptime();
+        let _lane = self.enter_lane(&attempt).await;
+        // What it had to wait for its turns is the same for all.
+        let served = began + self.inner.clock.uptime().saturating_sub(entering);
+        let checked = self.check_password(slot, &request, served).await;
         let checked = self.unless_faulty(&attempt, checked).await?;
-        // What it had to wait for its turn is the same for all.
-        let served = began + checked.queued;
+        let served = served + checked.queued;
         let whose = checked.known.as_ref().map(|known| known.user.id);
         let Some((user, hash, epoch)) = checked.right() else {
-            return Err(self.refuse_log_in(whose, served).await);
+            return Err(self.refuse_log_in(whose, &request.client, served).await);
         };
         let (mut signed_in, new) =
             self.new_session(Arc::clone(&user), request.remember, &request.client)?;
-        let opened = self
-            .open_session(new, epoch, request.client.presented)
-            .await;
+        let opened = self.open_session(new, epoch, &request.client).await;
         if let Err(Error::InvalidCredentials) = opened {
-            return Err(self.refuse_log_in(whose, served).await);
+            return Err(self.refuse_log_in(whose, &request.client, served).await);
         }
         self.unless_faulty(&attempt, opened).await?;
         signed_in.device = self.remember_device(attempt, user.id, epoch).await;
@@ -167,13 +182,13 @@ impl Auth {
         Ok(signed_in)
     }
 
-    /// Looks the name up and hashes the password, whether or not there is anybody of that name.
-    /// `began` is when the request did, on the clock's uptime.
+    /// Looks the name up and hashes the password, whether or not there is anybody of that name. `served` is when it would
+    /// have begun if nobody had had to wait.
     async fn check_password(
         &self,
         slot: Slot,
         request: &SignIn,
-        began: Duration,
+        served: Duration,
     ) -> Result<Checked, Error> {
         let auth = self.clone();
         let known = match Username::parse(&request.username) {
@@ -181,18 +196,14 @@ impl Auth {
             // Nobody can have such a name; it costs what every unknown name costs.
             Err(_) => None,
         };
-        let hash = known.as_ref().map(|known| known.hash.clone());
         let (asked, password) = (self.inner.clock.uptime(), request.password.clone());
         slot.run(move |memory| {
             let inner = &auth.inner;
             let started = inner.clock.uptime();
-            let verdict = match hash.is_some() || inner.pace.is_even() {
-                true => memory.verify(inner.argon, &password, hash.as_ref()),
-                false => Verdict::Wrong,
-            };
+            let verdict = auth.verify(memory, &password, known.as_ref());
             let queued = started.saturating_sub(asked);
-            let took = inner.clock.uptime().saturating_sub(began + queued);
-            inner.pace.note(&inner.argon.scheme(hash.as_ref()), took);
+            let took = inner.clock.uptime().saturating_sub(served + queued);
+            inner.learn(known.as_ref(), took);
             Checked {
                 known,
                 verdict,
@@ -202,20 +213,40 @@ impl Auth {
         .await
     }
 
+    /// A password that nobody can have set is nobody's: some schemes would read it for seconds.
+    pub(super) fn verify(
+        &self,
+        memory: &mut Memory,
+        password: &Password,
+        known: Option<&Credentials>,
+    ) -> Verdict {
+        let inner = &self.inner;
+        let known = known.filter(|_| !password.is_too_long());
+        match known.is_some() || inner.pace.is_even() {
+            true => memory.verify(inner.argon, password, known.map(|known| &known.hash)),
+            false => Verdict::Wrong,
+        }
+    }
+
     pub(super) async fn open_session(
         &self,
         new: NewSession,
         epoch: Epoch,
-        replaces: Option<PresentedSession>,
+        client: &Client,
     ) -> Result<(), Error> {
         let log_in = NewSignIn {
             new,
             epoch,
-            replaces: replaces.map(|presented| (presented.session, presented.secret)),
+            replaces: client
+                .presented
+                .map(|presented| (presented.session, presented.secret)),
             per_user: self.inner.limits.per_user,
         };
-        let record = self.record_of(Event::LogIn, log_in.new.session.user);
-        let record = of_session(record, log_in.new.session.id);
+        let record = Record {
+            user: Some(log_in.new.session.user),
+            session: Some(log_in.new.session.id),
+            ..self.record_by(Event::LogIn, client)
+        };
         let forget = log_in.replaces.map(|(session, _)| Change::Session(session));
         let store = Arc::clone(&self.inner.store);
         let change = async move { store.open(&log_in).await };

@@ -938,7 +938,10 @@ async fn a_log_in_that_hashed_the_old_password_while_it_changed_gets_no_session(
         )
         .await
         .unwrap();
-    let opened = fixture.auth.open_session(new, known.epoch, None).await;
+    let opened = fixture
+        .auth
+        .open_session(new, known.epoch, &Client::default())
+        .await;
     assert!(matches!(opened, Err(Error::InvalidCredentials)));
     assert!(!fixture.is_in(&late.token()).await);
 }
@@ -1099,7 +1102,11 @@ async fn a_sweep_goes_on_until_nothing_expired_is_left() {
             .auth
             .new_session(user, false, &Client::default())
             .unwrap();
-        fixture.auth.open_session(new, 0, None).await.unwrap();
+        fixture
+            .auth
+            .open_session(new, 0, &Client::default())
+            .await
+            .unwrap();
     }
     fixture.clock.advance(Duration::from_secs(13 * 3600));
     fixture.auth.sweep().await;

@@ -15,8 +15,10 @@ const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
 /// A stored hash that asks for more than this is refused rather than computed: 1 GiB·passes.
 const MAX_COST: u64 = 1024 * 1024;
+/// The same for memory alone, in KiB, of which each password thread keeps as much.
+const MAX_MEMORY: u32 = 256 * 1024;
 pub(super) const TOO_DEAR: Reason =
-    "the Argon2 hash needs more than 1 GiB·passes (m·t) at every log-in";
+    "the Argon2 hash needs more than 256 MiB, or more than 1 GiB·passes (m·t), at every log-in";
 const MALFORMED: Reason = "the Argon2 hash is damaged, or needs a key that is not in it";
 
 /// What a hash costs. The default is OWASP's and ASVS 5.0's minimum for Argon2id: 19,456 KiB, 2 passes, 1 lane.
@@ -40,9 +42,9 @@ impl Default for Argon2Params {
 impl Argon2Params {
     /// Refuses what Argon2 cannot compute.
     pub(crate) fn check(self) -> Result<(), ConfigError> {
-        if self.params().is_none() || self.cost() > MAX_COST {
+        if self.params().is_none() || !is_bearable(self.memory_kib, self.passes) {
             return Err(ConfigError::new(
-                "the Argon2 parameters are out of range: use 8 KiB or more and at most 1 GiB·passes in all",
+                "the Argon2 parameters are out of range: use from 8 KiB to 256 MiB, and at most 1 GiB·passes in all",
             ));
         }
         Ok(())
@@ -52,17 +54,11 @@ impl Argon2Params {
         Params::new(self.memory_kib, self.passes, 1, Some(HASH_BYTES)).ok()
     }
 
-    /// What checking against a stored hash costs, as a name for costs that are alike: those of today's parameters, of none
-    /// and of every cheaper hash are, since the difference is worked off.
-    pub(crate) fn scheme(self, stored: Option<&PasswordHash>) -> String {
-        let Some(text) = stored.map(PasswordHash::as_phc) else {
-            return "argon2id".to_owned();
-        };
-        match (Stored::parse(text), Foreign::parse(text)) {
-            (Ok(argon), _) if argon.cost() > self.cost() => argon.label().to_string(),
-            (Err(_), Ok(foreign)) => foreign.cost().to_string(),
-            _ => "argon2id".to_owned(),
-        }
+    /// What checking against a stored Argon2 hash costs, as many times as one of today's; none for what is of another scheme,
+    /// whose cost its text does not tell.
+    pub(crate) fn multiple(self, stored: &PasswordHash) -> Option<f64> {
+        let stored = Stored::parse(stored.as_phc()).ok()?;
+        Some((stored.cost() as f64 / self.cost() as f64).max(1.0))
     }
 
     /// Time is proportional to the blocks that are filled.
@@ -144,8 +140,7 @@ impl Memory {
 
     /// Compares a password with a stored hash. Where the stored hash is cheaper than today's parameters the difference
     /// is worked off too, so that time does not tell an old account from one that does not exist (Django's
-    /// CVE-2025-13473); without a stored hash the whole of it is. What a hash of another scheme costs cannot be worked off by
-    /// this one: there the timer of refusals is all there is.
+    /// CVE-2025-13473); without a stored hash, or beside one of another scheme, whose time is another's, the whole of it is.
     pub(crate) fn verify(
         &mut self,
         today: Argon2Params,
@@ -157,8 +152,8 @@ impl Memory {
         let (verdict, done) = match (known, foreign) {
             (Some(known), _) => (known.verify(self, today, password), known.cost()),
             // It came with its account from elsewhere, and is always to be renewed.
-            (None, Some(foreign)) if foreign.matches(password) => (Verdict::RightButOld, u64::MAX),
-            (None, Some(_)) => (Verdict::Wrong, u64::MAX),
+            (None, Some(foreign)) if foreign.matches(password) => (Verdict::RightButOld, 0),
+            (None, Some(_)) => (Verdict::Wrong, 0),
             (None, None) => (Verdict::Wrong, 0),
         };
         if let Some(params) = today.remainder(done).and_then(Argon2Params::params) {
@@ -169,12 +164,8 @@ impl Memory {
         verdict
     }
 
-    /// Computes one hash at the costs that a label says, as if the password were compared with such a hash. `false` where the
-    /// label says none that is bearable.
-    pub(crate) fn rehearse(&mut self, label: &str, password: &Password) -> bool {
-        let Ok(cost) = Cost::parse(label) else {
-            return false;
-        };
+    /// Computes one hash of this cost, as if a password were compared with such a hash. `false` where there can be none.
+    pub(crate) fn rehearse(&mut self, cost: Cost, password: &Password) -> bool {
         let Cost::Argon2 {
             algorithm,
             memory_kib,
@@ -201,7 +192,7 @@ pub(super) fn cost_of(text: &str) -> Result<Cost, Reason> {
 
 /// Whether so much memory in KiB and so many passes are computed at all.
 pub(super) fn is_bearable(memory_kib: u32, passes: u32) -> bool {
-    u64::from(memory_kib) * u64::from(passes) <= MAX_COST
+    memory_kib <= MAX_MEMORY && u64::from(memory_kib) * u64::from(passes) <= MAX_COST
 }
 
 /// Whether Argon2 has such parameters.

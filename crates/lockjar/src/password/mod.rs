@@ -12,6 +12,7 @@ pub use argon::Argon2Params;
 pub(crate) use argon::{Memory, Verdict};
 pub(crate) use breached::Asked;
 pub use breached::{Blocklist, BlocklistError, BlocklistWriter, BreachedPasswords};
+pub(crate) use foreign::Cost;
 pub use foreign::FirebaseParameters;
 pub(crate) use pace::Pace;
 pub use policy::{PasswordPolicy, PasswordProblem};

@@ -90,6 +90,40 @@ impl Cost {
         cost.check().map(|()| cost)
     }
 
+    /// Of each scheme the dearest, which are few however many there are.
+    pub(crate) fn dearest(labels: &[String]) -> Vec<Self> {
+        let mut dearest: Vec<Self> = Vec::new();
+        for cost in labels.iter().filter_map(|label| Self::parse(label).ok()) {
+            match dearest.iter_mut().find(|other| other.is_like(cost)) {
+                Some(other) if other.work() >= cost.work() => {}
+                Some(other) => *other = cost,
+                None => dearest.push(cost),
+            }
+        }
+        dearest
+    }
+
+    fn is_like(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Pbkdf2 { digest, .. }, Self::Pbkdf2 { digest: same, .. }) => digest == same,
+            _ => std::mem::discriminant(&self) == std::mem::discriminant(&other),
+        }
+    }
+
+    /// In units of its scheme.
+    fn work(self) -> u64 {
+        match self {
+            Self::Argon2 {
+                memory_kib, passes, ..
+            } => u64::from(memory_kib) * u64::from(passes),
+            Self::Bcrypt { log_rounds } | Self::Phpass { log_rounds } => log_rounds.into(),
+            Self::Scrypt { log_n, r, p } => scrypt_bytes(log_n, r, p).unwrap_or(u64::MAX),
+            Self::Pbkdf2 {
+                iterations, blocks, ..
+            } => u64::from(iterations) * u64::from(blocks),
+        }
+    }
+
     /// Refuses what would keep the machine busy for long, or take its memory; and what is no parameter at all.
     pub(crate) fn check(self) -> Result<(), Reason> {
         let (is_bearable, reason) = match self {

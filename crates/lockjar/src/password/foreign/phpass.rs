@@ -12,6 +12,8 @@ pub(super) const PREFIXES: &[&str] = &["$P$", "$H$"];
 const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const SALT: usize = 8;
 const HASH: usize = 22;
+/// Bytes of a password. Each round reads all of it: a longer one would keep a thread busy for seconds.
+pub(in crate::password) const LONGEST: usize = 256;
 
 pub(crate) struct Phpass {
     log_rounds: u32,
@@ -43,7 +45,11 @@ impl Phpass {
         }
     }
 
+    /// A password that is too long is another one.
     pub(super) fn matches(&self, password: &Password) -> bool {
+        if password.as_str().len() > LONGEST {
+            return false;
+        }
         let computed = compute(self.log_rounds, &self.salt, password.as_str().as_bytes());
         encode(&computed).ct_eq(&self.hash).into()
     }

@@ -191,8 +191,9 @@ fn a_label_says_the_scheme_and_its_costs_and_can_be_rehearsed() {
     ] {
         assert_eq!(import(text).as_deref(), Ok(label));
         assert_eq!(Cost::parse(label).unwrap().to_string(), label);
+        let cost = Cost::parse(label).unwrap();
         assert!(
-            Memory::default().rehearse(label, &Password::new("x")),
+            Memory::default().rehearse(cost, &Password::new("x")),
             "{label}"
         );
     }
@@ -211,11 +212,32 @@ fn a_label_says_the_scheme_and_its_costs_and_can_be_rehearsed() {
         "argon2id m=4194304,t=9,p=1",
         "argon2id m=8,t=1,p=2",
     ] {
-        assert!(
-            !Memory::default().rehearse(bad, &Password::new("x")),
-            "{bad:?}"
-        );
+        assert!(Cost::parse(bad).is_err(), "{bad:?}");
     }
+}
+
+/// Years of Django leave hundreds of counts of iterations behind, of which one is tried.
+#[test]
+fn of_each_scheme_the_dearest_is_known() {
+    let labels = [
+        "bcrypt 10",
+        "pbkdf2-sha256 i=1000,b=1",
+        "bcrypt 12",
+        "none",
+        "bcrypt 4",
+    ];
+    let more = (1..500).map(|i| format!("pbkdf2-sha256 i={i},b=2"));
+    let labels: Vec<_> = labels.map(str::to_owned).into_iter().chain(more).collect();
+    let dearest: Vec<_> = Cost::dearest(&labels).iter().map(Cost::to_string).collect();
+    assert_eq!(dearest, ["bcrypt 12", "pbkdf2-sha256 i=1000,b=1"]);
+}
+
+/// Each of its rounds reads all of the password.
+#[test]
+fn phpass_knows_no_password_that_would_take_it_seconds() {
+    let longest = "x".repeat(256);
+    let hash = Phpass::parse("$P$595VZOhPHFgH6tzfBm2F/5zbGOcZS80").unwrap();
+    assert!(!hash.matches(&Password::new(&format!("{longest}x"))));
 }
 
 /// The cost is in the row, and whoever wrote the row chose it.

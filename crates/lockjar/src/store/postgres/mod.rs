@@ -71,6 +71,7 @@ type SqlStore = PostgresStore;
 /// Rows of a kind that one sweep deletes at the most.
 const MANY: u64 = 10_000;
 type Connection = PgConnection;
+type Database = Postgres;
 
 /// How long one statement, and one wait for a connection, may take before the caller is told no.
 const PATIENCE: Duration = Duration::from_secs(2);

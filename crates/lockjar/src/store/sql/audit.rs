@@ -1,10 +1,10 @@
 //! The audit log in SQL.
 
 use async_trait::async_trait;
-use sqlx::FromRow;
+use sqlx::{FromRow, QueryBuilder};
 
 use super::rows::bytes;
-use super::{Doing, MANY, SqlStore, query, query_as};
+use super::{Database, Doing, MANY, SqlStore, query};
 use crate::audit::{Query, Record};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
@@ -83,22 +83,13 @@ impl AuditLog for SqlStore {
 
     async fn audited(&self, wanted: &Query, limit: u32) -> Result<Vec<(i64, Record)>> {
         let mut read = self.read(READING).await?;
-        let rows: Vec<AuditRow> = query_as(
-            "SELECT id, at, event, by_operator, user_id, session_id, address, request, detail, times FROM audit
-             WHERE ($1 IS NULL OR user_id = $1) AND ($2 IS NULL OR event = $2) AND ($3 IS NULL OR address = $3)
-                   AND ($4 IS NULL OR at >= $4) AND ($5 IS NULL OR at < $5) AND ($6 IS NULL OR id < $6)
-             ORDER BY id DESC LIMIT $7",
-        )
-        .bind(wanted.user.map(|id| id.as_bytes().to_vec()))
-        .bind(wanted.event.map(|event| event.name()))
-        .bind(wanted.address.map(|address| address.to_string()))
-        .bind(wanted.since.map(Timestamp::as_millis))
-        .bind(wanted.until.map(Timestamp::as_millis))
-        .bind(wanted.before)
-        .bind(i64::from(limit))
-        .fetch_all(&mut *read)
-        .doing(READING)
-        .await?;
+        let rows = asking(wanted, limit)
+            .build_query_as::<AuditRow>()
+            // Behind a pooler the next statement may meet another connection.
+            .persistent(false)
+            .fetch_all(&mut *read)
+            .doing(READING)
+            .await?;
         rows.into_iter().map(AuditRow::record).collect()
     }
 
@@ -117,4 +108,33 @@ impl AuditLog for SqlStore {
         tx.commit().doing(FORGETTING).await?;
         Ok(deleted.rows_affected() >= MANY)
     }
+}
+
+/// Only what is asked for is in the statement, so that an index may answer it.
+fn asking(wanted: &Query, limit: u32) -> QueryBuilder<Database> {
+    let mut sql = QueryBuilder::new(
+        "SELECT id, at, event, by_operator, user_id, session_id, address, request, detail, times FROM audit WHERE id > 0",
+    );
+    if let Some(user) = wanted.user {
+        sql.push(" AND user_id = ")
+            .push_bind(user.as_bytes().to_vec());
+    }
+    if let Some(event) = wanted.event {
+        sql.push(" AND event = ").push_bind(event.name());
+    }
+    if let Some(address) = wanted.address {
+        sql.push(" AND address = ").push_bind(address.to_string());
+    }
+    if let Some(since) = wanted.since {
+        sql.push(" AND at >= ").push_bind(since.as_millis());
+    }
+    if let Some(until) = wanted.until {
+        sql.push(" AND at < ").push_bind(until.as_millis());
+    }
+    if let Some(before) = wanted.before {
+        sql.push(" AND id < ").push_bind(before);
+    }
+    sql.push(" ORDER BY id DESC LIMIT ")
+        .push_bind(i64::from(limit));
+    sql
 }

@@ -67,6 +67,7 @@ type SqlStore = SqliteStore;
 /// Rows of a kind that one sweep deletes at the most, so that it never holds the writer for long.
 const MANY: u64 = 1_000;
 type Connection = SqliteConnection;
+type Database = Sqlite;
 type Tx = Transaction<'static, Sqlite>;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
