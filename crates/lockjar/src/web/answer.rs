@@ -215,10 +215,15 @@ pub(super) fn refused(
 
 /// JSON, which no browser may take for anything else.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    let Ok(text) = serde_json::to_vec(value) else {
-        return panicked();
-    };
-    let mut response = Response::new(Body::from(text));
+    match serde_json::to_vec(value) {
+        Ok(text) => json_text(status, text),
+        Err(_) => panicked(),
+    }
+}
+
+/// The same of what is JSON already.
+pub(super) fn json_text(status: StatusCode, text: impl Into<Body>) -> Response {
+    let mut response = Response::new(text.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.reserve(JSON_HEADERS);

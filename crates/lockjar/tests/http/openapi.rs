@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lockjar::Strategy;
+use lockjar::password::PasswordPolicy;
 use lockjar::web::openapi_json;
 use serde_json::{Map, Value};
 
@@ -42,6 +43,8 @@ async fn the_document_is_served_and_names_every_route() {
     assert_eq!(
         paths,
         [
+            "/",
+            "/account",
             "/health/live",
             "/health/ready",
             "/login",
@@ -58,6 +61,34 @@ async fn the_document_is_served_and_names_every_route() {
             "/sessions/{id}/revoke",
         ]
     );
+}
+
+/// Cookies and rules follow from the settings, and a client made from the document has to use them.
+#[tokio::test]
+async fn the_document_says_what_the_settings_say() {
+    let url = "https://example.com";
+    let usual = [
+        (Site::with(url, |builder| builder).await, Strategy::Session),
+        (Site::with(url, jwt).await, Strategy::Jwt),
+    ];
+    for (site, strategy) in usual {
+        let golden: Value = serde_json::from_str(&openapi_json(strategy)).unwrap();
+        assert_eq!(site.get("/openapi.json", "").await.json(), golden);
+    }
+    let site = Site::with("http://localhost:8000", |builder| {
+        let policy = PasswordPolicy::default().with_min_length(12);
+        builder.password_policy(policy).without_pages()
+    });
+    let document = site.await.get("/openapi.json", "").await.json();
+    let components = &document["components"];
+    let cookie = &components["securitySchemes"]["session"]["name"];
+    assert_eq!(cookie, "lockjar_8000");
+    for body in ["Register", "RegisterForm"] {
+        let password = &components["schemas"][body]["properties"]["password"];
+        assert_eq!(password["minLength"], 12, "{body}");
+    }
+    let log_in = document["paths"]["/login"].as_object().unwrap();
+    assert_eq!(log_in.keys().collect::<Vec<_>>(), ["post"]);
 }
 
 #[cfg(feature = "docs")]
@@ -126,7 +157,7 @@ impl Operation {
 /// A site of each strategy, with its store and how many operations its document has.
 async fn sites() -> [(Site, Arc<FlakyStore>, usize); 2] {
     let (sessions, jwts) = (flaky(|builder| builder).await, flaky(jwt).await);
-    [(sessions.0, sessions.1, 14), (jwts.0, jwts.1, 19)]
+    [(sessions.0, sessions.1, 19), (jwts.0, jwts.1, 24)]
 }
 
 #[tokio::test]
