@@ -304,7 +304,10 @@ pub(super) fn refusal_page(auth: &Auth, refusal: Refusal) -> Response {
 
 /// 303: the browser goes on with GET.
 pub(super) fn see_other(path: &str) -> Response {
-    Redirect::to(path).into_response()
+    let mut response = Redirect::to(path).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, API_CSP);
+    response
 }
 
 /// Hands the new session's cookie to the browser.
@@ -347,10 +350,13 @@ pub(super) fn panicked() -> Response {
     let text = r#"{"detail":"Internal Server Error","code":"internal_error"}"#;
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response.headers_mut().insert(
+    let headers = response.headers_mut();
+    headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
     );
+    headers.insert(header::CONTENT_SECURITY_POLICY, API_CSP);
+    headers.insert(CORP, SAME_ORIGIN);
     response
 }
 
