@@ -17,3 +17,4 @@ mod refreshing;
 mod restoring;
 mod serving;
 mod support;
+mod tls;

@@ -75,6 +75,7 @@ mod tests {
         Duration::from_millis(millis)
     }
 
+    /// Negative test 15.
     #[test]
     fn a_refusal_takes_what_the_dearest_scheme_does() {
         let pace = Pace::new(true);
