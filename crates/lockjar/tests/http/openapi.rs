@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -251,5 +252,54 @@ fn no_schema_that_is_answered_has_a_field_for_a_secret() {
                 assert!(is_known || !field.contains(word), "{name}.{field}");
             }
         }
+    }
+}
+
+/// What a router answers, as it tells in its Debug output: each method with each path.
+fn routes(router: &axum::Router) -> BTreeSet<String> {
+    const METHODS: [&str; 8] = [
+        "get", "delete", "options", "patch", "post", "put", "trace", "connect",
+    ];
+    let (mut methods, mut paths) = (BTreeMap::new(), BTreeMap::new());
+    let text = format!("{router:?}");
+    let (text, _) = text.split_once("fallback_router").unwrap();
+    for route in text.split("RouteId(").skip(1) {
+        let (id, rest) = route.split_once("): ").unwrap_or_default();
+        if let Some(router) = rest.strip_prefix("MethodRouter(") {
+            let endpoints = router.split("fallback").next().unwrap();
+            let answers = |method: &&str| !endpoints.contains(&format!("{method}: None"));
+            methods.insert(id, METHODS.into_iter().filter(answers).collect::<Vec<_>>());
+        } else if let Some(path) = rest.strip_prefix('"') {
+            paths.insert(id, path.split('"').next().unwrap());
+        }
+    }
+    let each = paths.iter().flat_map(|(id, path)| {
+        let answered = methods[id].iter();
+        answered.map(move |method| format!("{} {path}", method.to_uppercase()))
+    });
+    each.collect()
+}
+
+/// OWASP ASVS 6.3.4: there is no way in that nobody knows of.
+#[tokio::test]
+async fn every_route_that_there_is_is_in_the_document() {
+    for (site, _store, count) in sites().await {
+        let document = site.get("/openapi.json", "").await.json();
+        let mut known = BTreeSet::new();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            let methods = methods.as_object().unwrap().keys();
+            known.extend(methods.map(|method| format!("{} {path}", method.to_uppercase())));
+        }
+        assert_eq!(known.len(), count);
+        // The document itself, what shows it, and the looks of the pages.
+        let files = [
+            "/openapi.json",
+            "/assets/lockjar.css",
+            "/assets/lockjar.svg",
+        ];
+        let shown = ["/docs", "/docs/", "/docs/{*file}"];
+        let shown = shown.iter().filter(|_| cfg!(feature = "docs"));
+        known.extend(files.iter().chain(shown).map(|file| format!("GET {file}")));
+        assert_eq!(routes(&site.router), known);
     }
 }
