@@ -83,13 +83,15 @@ def lies(document: dict):
 
 def every_lie_is_found(service: Service) -> list[str]:
     document = json.loads(service.ask("GET", "/openapi.json").body)
-    missed = []
+    missed, told = [], 0
     for what, lie, finding in lies(document):
+        told += 1
         file = service.log.with_name("lie.json")
         file.write_text(json.dumps(lie))
         run = schemathesis(service, str(file), "--include-path-regex", "^/(me|health/live)$")
         if run.code == 0 or finding not in run.output:
             missed.append(f"{what}, and nobody notices:\n{run.output}")
+    print(f"{told} documents that lie: {told - len(missed)} found out")
     return missed
 
 
