@@ -75,6 +75,11 @@ pub(crate) const PARTS: &[Part] = &[
         run: differential,
     },
     Part {
+        name: "schemathesis",
+        what: "thousands of requests are answered as the OpenAPI document says",
+        run: schemathesis,
+    },
+    Part {
         name: "passwords",
         what: "the list of common passwords is the one that leaks are known for",
         run: passwords,
@@ -180,6 +185,14 @@ fn differential() -> Outcome {
         "target/debug/examples/tutorial",
     ]);
     run(&mut compare)
+}
+
+fn schemathesis() -> Outcome {
+    build_programs()?;
+    let python = install::python("tests/schemathesis/requirements.txt")?;
+    let mut test = Command::new(python);
+    test.args(["-B", "tests/schemathesis/test.py", "target/debug/lockjar"]);
+    run(&mut test)
 }
 
 /// That every password of the list is refused is a unit test's.

@@ -241,6 +241,7 @@ mod tests {
 
     const SITE: &str = "sec-fetch-site";
 
+    /// Negative tests 16 and 17.
     #[test]
     fn only_this_origin_changes_state() {
         let policy = policy("https://app.example");
@@ -376,6 +377,7 @@ mod tests {
         }
     }
 
+    /// Negative test 16.
     #[test]
     fn a_trusted_origin_may_and_only_as_spelt() {
         let trusted = PublicUrl::parse("https://app.example").unwrap();

@@ -4,6 +4,7 @@ use std::fmt;
 
 use precis_profiles::precis_core::profile::PrecisFastInvocation;
 use precis_profiles::{UsernameCaseMapped, UsernameCasePreserved};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::clock::Timestamp;
 use crate::error::Problem;
@@ -92,10 +93,15 @@ pub fn check_email(text: &str) -> Result<(), Problem> {
     // Signs that would make two recipients of one address, or a name beside it.
     const SPECIAL: &str = ",;:<>()[]\\\"";
     let odd = |c: char| c.is_control() || c.is_whitespace() || SPECIAL.contains(c);
-    let parts = text
-        .split_once('@')
-        .filter(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'));
-    if text.len() <= EMAIL_MAX && !text.chars().any(odd) && parts.is_some() {
+    let is_one = |text: &str| {
+        let parts = text.split_once('@');
+        parts.is_some_and(|(local, domain)| {
+            !local.is_empty() && !domain.is_empty() && !domain.contains('@')
+        }) && !text.chars().any(odd)
+    };
+    // What sends mail may bring it into the compatible form first, in which a wide comma is a comma.
+    let compatible: String = text.chars().take(EMAIL_MAX + 1).nfkc().collect();
+    if text.len() <= EMAIL_MAX && is_one(text) && is_one(&compatible) {
         return Ok(());
     }
     Err(Problem::new(
@@ -169,6 +175,23 @@ mod tests {
             "a@b.example,c@d.example",
             "a@b@c",
             "a;b@c",
+        ] {
+            assert!(check_email(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    /// Negative test 25.
+    #[test]
+    fn an_address_is_one_in_its_compatible_form_too() {
+        assert!(check_email("jos\u{e9}@b\u{fc}cher.example").is_ok());
+        for bad in [
+            "a@b.example\u{ff0c}c@d.example",
+            "a@b\u{ff20}c",
+            "a@b\u{fe6b}c",
+            "\u{ff1c}a@b\u{ff1e}",
+            "a\u{ff1b}b@c",
+            "a\u{2001}@b",
+            "a@b\u{2100}\u{ff0c}c",
         ] {
             assert!(check_email(bad).is_err(), "{bad:?}");
         }

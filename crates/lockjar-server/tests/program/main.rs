@@ -19,3 +19,4 @@ mod restoring;
 mod serving;
 mod sites;
 mod support;
+mod tls;

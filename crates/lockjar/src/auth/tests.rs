@@ -460,6 +460,7 @@ async fn a_sign_up_ends_the_session_presented_too() {
     assert!(!fixture.is_in(&alice.token()).await);
 }
 
+/// Negative test 15.
 #[tokio::test]
 async fn unknown_users_wrong_passwords_and_disabled_accounts_get_one_answer() {
     let fixture = Fixture::new().await;
@@ -1018,6 +1019,7 @@ async fn racing_fixture() -> Fixture {
     fixture
 }
 
+/// Negative test 2.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_in_flight_does_not_revive_a_revoked_session() {
     let fixture = racing_fixture().await;

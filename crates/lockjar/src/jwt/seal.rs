@@ -231,6 +231,46 @@ mod tests {
         }
     }
 
+    /// The bytes 0x80 to 0x9f, as in the draft's vector.
+    fn master_of_the_draft() -> MasterKey {
+        MasterKey::from_bytes(std::array::from_fn(|place| place as u8 + 0x80))
+    }
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        let pair = |place| u8::from_str_radix(&hex[place..place + 2], 16).unwrap();
+        (0..hex.len()).step_by(2).map(pair).collect()
+    }
+
+    /// [draft-irtf-cfrg-xchacha-03](https://datatracker.ietf.org/doc/html/draft-irtf-cfrg-xchacha-03#appendix-A.3.1), A.3.1.
+    #[test]
+    fn the_cipher_agrees_with_the_draft() {
+        let nonce: [u8; NONCE_BYTES] = std::array::from_fn(|place| place as u8 + 0x40);
+        let payload = Payload {
+            msg: b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.",
+            aad: &bytes("50515253c0c1c2c3c4c5c6c7"),
+        };
+        let sealed = master_of_the_draft()
+            .cipher()
+            .encrypt(&nonce.into(), payload);
+        let published = "bd6d179d3e83d43b9576579493c0e939572a1700252bfaccbed2902c21396cbb731c7f1b0b4aa644\
+             0bf3a82f4eda7e39ae64c6708c54c216cb96b72e1213b4522f8c9ba40db5d945b11b69b982c1bb9e\
+             3f3fac2bc369488f76b2383565d3fff921f9664c97637da9768812f615c68b13b52ec0875924c1c7\
+             987947deafd8780acf49";
+        assert_eq!(sealed.unwrap(), bytes(published));
+    }
+
+    /// Put together by libsodium, as this module says that a sealed key is: what was sealed yesterday opens tomorrow.
+    #[test]
+    fn a_key_that_was_sealed_elsewhere_opens() {
+        let sealed = "014d509172150e9c84404142434445464748494a4b4c4d4e4f5051525354555657f60b74f35cf7f3\
+             5dfc1570d4f1a99a523540756902439bebcdbdf20b45520acf71d20dec4880ef9ab8e8de94e8d0dc\
+             78";
+        let sealed = bytes(sealed);
+        let opened =
+            SigningKey::open(Algorithm::Hs256, "a-name", &sealed, &master_of_the_draft()).unwrap();
+        assert_eq!(*opened.to_bytes(), [7; 32]);
+    }
+
     #[test]
     fn a_master_key_survives_its_text_form_and_is_in_no_debug() {
         let master = MasterKey::generate();

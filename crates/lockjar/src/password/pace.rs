@@ -77,6 +77,7 @@ mod tests {
         Duration::from_millis(millis)
     }
 
+    /// Negative test 15.
     #[test]
     fn a_refusal_takes_what_the_dearest_hash_does_however_busy_the_machine_is() {
         let pace = Pace::new(true);

@@ -215,10 +215,15 @@ pub(super) fn refused(
 
 /// JSON, which no browser may take for anything else.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    let Ok(text) = serde_json::to_vec(value) else {
-        return panicked();
-    };
-    let mut response = Response::new(Body::from(text));
+    match serde_json::to_vec(value) {
+        Ok(text) => json_text(status, text),
+        Err(_) => panicked(),
+    }
+}
+
+/// The same of what is JSON already.
+pub(super) fn json_text(status: StatusCode, text: impl Into<Body>) -> Response {
+    let mut response = Response::new(text.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.reserve(JSON_HEADERS);
@@ -299,7 +304,10 @@ pub(super) fn refusal_page(auth: &Auth, refusal: Refusal) -> Response {
 
 /// 303: the browser goes on with GET.
 pub(super) fn see_other(path: &str) -> Response {
-    Redirect::to(path).into_response()
+    let mut response = Redirect::to(path).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, API_CSP);
+    response
 }
 
 /// Hands the new session's cookie to the browser.
@@ -342,10 +350,13 @@ pub(super) fn panicked() -> Response {
     let text = r#"{"detail":"Internal Server Error","code":"internal_error"}"#;
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response.headers_mut().insert(
+    let headers = response.headers_mut();
+    headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
     );
+    headers.insert(header::CONTENT_SECURITY_POLICY, API_CSP);
+    headers.insert(CORP, SAME_ORIGIN);
     response
 }
 

@@ -33,7 +33,11 @@ pub(super) async fn css() -> impl IntoResponse {
 }
 
 pub(super) async fn icon() -> impl IntoResponse {
-    asset("image/svg+xml", "public, max-age=86400", ICON)
+    asset(
+        "image/svg+xml; charset=utf-8",
+        "public, max-age=86400",
+        ICON,
+    )
 }
 
 fn asset(kind: &'static str, cache: &'static str, text: &'static str) -> impl IntoResponse {

@@ -64,7 +64,11 @@ fn file(name: &str) -> Response {
 fn found(file: SwaggerFile<'static>) -> Response {
     let mut response = Response::new(body(file.bytes));
     let headers = response.headers_mut();
-    let kind = HeaderValue::from_str(&file.content_type);
+    let characters = match file.content_type.starts_with("text/") {
+        true => "; charset=utf-8",
+        false => "",
+    };
+    let kind = HeaderValue::from_str(&format!("{}{characters}", file.content_type));
     headers.insert(
         header::CONTENT_TYPE,
         kind.unwrap_or(HeaderValue::from_static("application/octet-stream")),

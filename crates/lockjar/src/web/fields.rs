@@ -40,11 +40,11 @@ pub(super) struct Issue {
     #[schema(example = "Field required")]
     msg: String,
     /// What was sent; null for a secret.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Value)]
     input: Value,
     /// The rule that was broken, where it has parameters.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Object>, nullable = false)]
     ctx: Option<Value>,
 }
 

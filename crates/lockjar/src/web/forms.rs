@@ -12,10 +12,10 @@ use crate::password::Password;
 #[schema(as = LogIn)]
 pub(super) struct LogInForm {
     /// The name, in any spelling that differs only by case or Unicode form.
-    #[schema(example = "alice")]
+    #[schema(example = "alice", min_length = 1)]
     pub(super) username: String,
     /// The password.
-    #[schema(value_type = String, format = Password)]
+    #[schema(value_type = String, format = Password, min_length = 1)]
     pub(super) password: Password,
     /// Stay logged in when the browser is closed.
     #[schema(required = false, default = false)]
@@ -59,7 +59,7 @@ impl LogInForm {
 #[schema(as = Register)]
 pub(super) struct RegisterForm {
     /// 1 to 64 characters: letters, digits and signs, without spaces (RFC 8265).
-    #[schema(example = "alice", max_length = 64)]
+    #[schema(example = "alice", min_length = 1, max_length = 64)]
     pub(super) username: String,
     /// 15 characters or more, unless the operator set another minimum.
     #[schema(value_type = String, format = Password, max_length = 1024)]
@@ -92,6 +92,7 @@ impl RegisterForm {
 #[schema(as = Recover)]
 pub(super) struct RecoverForm {
     /// What the link shows behind `token=`.
+    #[schema(min_length = 1)]
     pub(super) token: String,
     /// 15 characters or more, unless the operator set another minimum.
     #[schema(value_type = String, format = Password, max_length = 1024)]
@@ -113,7 +114,7 @@ impl RecoverForm {
 #[schema(as = Audience)]
 pub(super) struct AudienceForm {
     /// The service's name, as the operator wrote it.
-    #[schema(example = "https://reports.example.com")]
+    #[schema(example = "https://reports.example.com", min_length = 1)]
     pub(super) audience: String,
 }
 
@@ -131,6 +132,7 @@ impl AudienceForm {
 #[schema(as = Introspect)]
 pub(super) struct IntrospectionForm {
     /// The token, for whichever audience.
+    #[schema(min_length = 1)]
     pub(super) token: String,
     /// Accepted as RFC 7662 has it, and ignored.
     #[expect(dead_code, reason = "only read to be checked")]
@@ -152,7 +154,7 @@ impl IntrospectionForm {
 #[schema(as = ChangePassword)]
 pub(super) struct PasswordForm {
     /// The password until now.
-    #[schema(value_type = String, format = Password)]
+    #[schema(value_type = String, format = Password, min_length = 1)]
     pub(super) current_password: Password,
     /// The password from now on.
     #[schema(value_type = String, format = Password, max_length = 1024)]

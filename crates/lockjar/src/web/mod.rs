@@ -80,7 +80,7 @@ impl Auth {
     /// Everything that the program `lockjar` serves: what [`mount`](Self::mount) adds, the welcome page, a protected
     /// route to try, health, the OpenAPI document and, with the feature `docs`, Swagger UI.
     pub fn router(&self) -> Router {
-        self.mount(routes::program())
+        self.mount(routes::program(self))
     }
 
     /// Health, and `/metrics` in Prometheus' text format: for a listener of its own that only operators reach.

@@ -36,6 +36,7 @@ mod tests {
         }
     }
 
+    /// Negative test 20.
     #[test]
     fn everything_else_is_not() {
         let long = format!("/{}", "a".repeat(MAX_LENGTH));

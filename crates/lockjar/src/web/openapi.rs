@@ -1,23 +1,59 @@
 //! The OpenAPI 3.1 document, put together from the handlers' annotations.
 
-use std::sync::LazyLock;
+mod bodies;
 
-use axum::extract::State;
-use axum::response::Response;
-use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::Components;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi};
 
 use super::fields::Issue;
-use super::{Mounted, answer, routes};
-use crate::auth::Strategy;
+use super::routes;
+use crate::auth::{Auth, Strategy};
+use crate::cookie::CookiePolicy;
+use crate::password::PasswordPolicy;
 
-static SESSION: LazyLock<OpenApi> = LazyLock::new(|| document(Strategy::Session));
-static JWT: LazyLock<OpenApi> = LazyLock::new(|| document(Strategy::Jwt));
+/// What the document says of the service that serves it.
+struct Service<'a> {
+    strategy: Strategy,
+    pages: bool,
+    session_cookie: &'a str,
+    refresh_cookie: &'a str,
+    min_length: usize,
+}
 
-fn document(strategy: Strategy) -> OpenApi {
-    let mut document = routes::described(strategy);
+/// The document as JSON text, of a service on https with every other setting left as it is. `GET /openapi.json` answers
+/// it with the settings that are in force there.
+#[must_use]
+pub fn openapi_json(strategy: Strategy) -> String {
+    let usual = Service {
+        strategy,
+        pages: true,
+        session_cookie: match strategy {
+            Strategy::Session => "__Host-Http-session",
+            Strategy::Jwt => "__Host-Http-access_token",
+        },
+        refresh_cookie: "__Host-Http-refresh_token",
+        min_length: PasswordPolicy::default().min_length(),
+    };
+    document(&usual).to_pretty_json().unwrap_or_default()
+}
+
+/// The same, of this service.
+pub(super) fn served(auth: &Auth) -> String {
+    let service = Service {
+        strategy: auth.strategy(),
+        pages: auth.has_pages(),
+        session_cookie: auth.cookie().name(),
+        refresh_cookie: auth.refresh_cookie().map_or("", CookiePolicy::name),
+        min_length: auth.password_policy().min_length(),
+    };
+    document(&service).to_json().unwrap_or_default()
+}
+
+fn document(service: &Service<'_>) -> OpenApi {
+    let mut document = routes::described(service.pages, service.strategy);
     document.info = InfoBuilder::new()
         .title("Lockjar")
         .version(env!("CARGO_PKG_VERSION"))
@@ -27,24 +63,35 @@ fn document(strategy: Strategy) -> OpenApi {
         ))
         .license(Some(LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build()))
         .build();
+    let components = document.components.get_or_insert_default();
+    add_credentials(components, service);
+    bodies::refine(&mut document, service.min_length);
     document
 }
 
-fn of(strategy: Strategy) -> &'static OpenApi {
-    match strategy {
-        Strategy::Session => &SESSION,
-        Strategy::Jwt => &JWT,
+/// What the requests that need somebody logged in carry, by the names that the handlers' annotations give them.
+fn add_credentials(components: &mut Components, service: &Service<'_>) {
+    let cookie = |name: &str, what: &str| {
+        SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description(name, what)))
+    };
+    components.add_security_scheme(
+        "session",
+        cookie(service.session_cookie, "Set by a log-in and a sign-up"),
+    );
+    if service.strategy == Strategy::Jwt {
+        components.add_security_scheme(
+            "refresh",
+            cookie(
+                service.refresh_cookie,
+                "Set beside the access token, and worth a new one",
+            ),
+        );
+        let secret = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The introspection secret, for services alone"))
+            .build();
+        components.add_security_scheme("service", SecurityScheme::Http(secret));
     }
-}
-
-/// The document as JSON text, as `GET /openapi.json` answers it.
-#[must_use]
-pub fn openapi_json(strategy: Strategy) -> String {
-    of(strategy).to_pretty_json().unwrap_or_default()
-}
-
-pub(super) async fn serve(State(site): State<Mounted>) -> Response {
-    answer::json(StatusCode::OK, of(site.auth.strategy()))
 }
 
 /// What was done.

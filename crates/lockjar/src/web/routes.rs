@@ -14,11 +14,13 @@ mod tokens;
 
 use axum::Router;
 use axum::routing::get;
+use bytes::Bytes;
+use http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Mounted, answer, assets, openapi};
-use crate::auth::Strategy;
+use crate::auth::{Auth, Strategy};
 
 pub(super) use tokens::INTROSPECT;
 
@@ -26,7 +28,8 @@ pub(super) use tokens::INTROSPECT;
 pub(super) fn account(pages: bool, strategy: Strategy) -> Router<Mounted> {
     let (api, _) = account_api(strategy).split_for_parts();
     let routes = if pages {
-        api.merge(account_pages())
+        let (shown, _) = pages_api().split_for_parts();
+        api.merge(shown).merge(assets())
     } else {
         api
     };
@@ -62,22 +65,26 @@ fn token_api() -> OpenApiRouter<Mounted> {
         .routes(routes!(tokens::metadata))
 }
 
-fn account_pages() -> Router<Mounted> {
+fn pages_api() -> OpenApiRouter<Mounted> {
+    OpenApiRouter::new()
+        .routes(routes!(log_in::page))
+        .routes(routes!(register::page))
+        .routes(routes!(recover::page))
+        .routes(routes!(account::page))
+}
+
+fn assets() -> Router<Mounted> {
     Router::new()
-        .route("/login", get(log_in::page))
-        .route("/register", get(register::page))
-        .route("/recover", get(recover::page))
-        .route("/account", get(account::page))
         .route("/assets/lockjar.css", get(assets::css))
         .route("/assets/lockjar.svg", get(assets::icon))
 }
 
 /// What the program adds.
-pub(super) fn program() -> Router<Mounted> {
+pub(super) fn program(auth: &Auth) -> Router<Mounted> {
     let (api, _) = program_api().split_for_parts();
-    let routes = api
-        .route("/", get(account::welcome))
-        .route("/openapi.json", get(openapi::serve));
+    let document = Bytes::from(openapi::served(auth));
+    let serve = async move || answer::json_text(StatusCode::OK, document.clone());
+    let routes = api.route("/openapi.json", get(serve));
     #[cfg(feature = "docs")]
     let routes = routes.merge(super::docs::routes());
     routes
@@ -87,6 +94,7 @@ pub(super) fn program() -> Router<Mounted> {
 
 fn program_api() -> OpenApiRouter<Mounted> {
     OpenApiRouter::new()
+        .routes(routes!(account::welcome))
         .routes(routes!(protected::protected))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
@@ -105,6 +113,11 @@ pub(super) fn operations() -> Router<Mounted> {
 }
 
 /// The document that the annotations add up to.
-pub(super) fn described(strategy: Strategy) -> utoipa::openapi::OpenApi {
-    account_api(strategy).merge(program_api()).into_openapi()
+pub(super) fn described(pages: bool, strategy: Strategy) -> utoipa::openapi::OpenApi {
+    let api = account_api(strategy).merge(program_api());
+    match pages {
+        true => api.merge(pages_api()),
+        false => api,
+    }
+    .into_openapi()
 }

@@ -301,7 +301,7 @@ async fn an_object_nested_ten_thousand_deep_is_refused_and_overflows_nothing() {
     );
 }
 
-/// Header values may hold any byte from 0x80 up, in any header.
+/// Header values may hold any byte from 0x80 up, in any header. Negative test 4.
 #[tokio::test]
 async fn header_values_that_are_no_text_are_no_fault() {
     let site = Site::new().await;

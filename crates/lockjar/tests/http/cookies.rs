@@ -1,5 +1,6 @@
 use super::support::{Site, request, secret, session_id};
 
+/// Negative tests 4 and 7.
 #[tokio::test]
 async fn only_the_whole_cookie_opens_the_door() {
     let site = Site::new().await;
@@ -139,7 +140,7 @@ async fn cookies_in_several_headers_are_read_as_one_list() {
     }
 }
 
-/// Everything beyond the last bit of the secret is refused too, so no cookie has a second spelling.
+/// Everything beyond the last bit of the secret is refused too, so no cookie has a second spelling. Negative test 7.
 #[tokio::test]
 async fn no_bit_of_the_cookie_may_differ() {
     let site = Site::new().await;

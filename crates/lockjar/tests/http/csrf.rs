@@ -62,6 +62,7 @@ async fn attack(
     site.ask(request(method, path, &headers, &form)).await
 }
 
+/// Negative test 18.
 #[tokio::test]
 async fn a_request_from_elsewhere_changes_nothing_on_any_route() {
     let site = Site::new().await;
@@ -200,6 +201,7 @@ async fn in_strict_mode_a_request_must_say_where_it_comes_from() {
     );
 }
 
+/// Negative test 18.
 #[tokio::test]
 async fn in_strict_mode_a_program_shows_the_token_that_me_tells_it_until_it_logs_in_again() {
     let strict = Site::with("http://localhost:8000", lockjar::Builder::strict_csrf).await;
@@ -251,6 +253,7 @@ async fn without_the_guard_the_attack_works() {
     assert!(!site.is_in(&here).await);
 }
 
+/// Negative test 16.
 #[tokio::test]
 async fn this_origin_in_all_its_spellings_and_programs_may() {
     let site = Site::new().await;

@@ -126,14 +126,47 @@ async fn every_answer_carries_the_headers_that_cost_nothing() {
             ] {
                 assert!(!answer.headers.contains_key(name), "{path}: {name}");
             }
+            let csp = answer.header("content-security-policy");
+            assert!(csp.contains("frame-ancestors 'none'"), "{path}: {csp}");
             if answer.header("content-type") == "application/json" {
-                let csp = answer.header("content-security-policy");
                 assert_eq!(csp, "default-src 'none'; frame-ancestors 'none'", "{path}");
                 let corp = answer.header("cross-origin-resource-policy");
                 assert_eq!(corp, "same-origin", "{path}");
             }
         }
     }
+}
+
+/// JSON is UTF-8 always (RFC 8259, 8.1), and has no parameter to say so.
+#[tokio::test]
+async fn every_text_says_in_which_characters_it_is_written() {
+    let site = Site::new().await;
+    let cookie = site.register("alice").await;
+    for path in [
+        "/",
+        "/login",
+        "/register",
+        "/recover",
+        "/account",
+        "/protected",
+        "/nowhere",
+        "/assets/lockjar.css",
+        "/assets/lockjar.svg",
+        "/openapi.json",
+        "/docs/",
+        "/docs/swagger-ui.css",
+        "/docs/swagger-ui-bundle.js",
+        "/docs/nothing.js",
+    ] {
+        for answer in [site.page(path, &cookie).await, site.get(path, "").await] {
+            let kind = answer.header("content-type");
+            let says = kind.ends_with("; charset=utf-8") || kind == "application/json";
+            assert!(says, "{path}: {kind:?}");
+        }
+    }
+    let foreign = [("origin", "https://evil.example"), ("accept", "text/html")];
+    let refused = site.ask(request("POST", "/login", &foreign, "")).await;
+    assert_eq!(refused.header("content-type"), "text/plain; charset=utf-8");
 }
 
 #[tokio::test]

@@ -1,10 +1,14 @@
 //! What is logged, kept to be looked at.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
-use tracing::subscriber::DefaultGuard;
-use tracing::{Level, Subscriber};
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
+use tracing::{Dispatch, Level, Subscriber};
+
+/// While there is one subscriber alone, tracing asks the thread that comes by a line first whether anybody wants it, and
+/// remembers a no for all threads. With this one beside it, each thread is asked.
+static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
@@ -31,6 +35,7 @@ impl Log {
 
     /// What this thread logs until the guard is dropped, without the tests beside it.
     pub(crate) fn of_this_thread() -> (Self, DefaultGuard) {
+        LazyLock::force(&ANOTHER);
         let log = Self::default();
         let guard = tracing::subscriber::set_default(log.subscriber());
         (log, guard)

@@ -73,6 +73,7 @@ async fn the_cookie_is_httponly_and_follows_the_url() {
     }
 }
 
+/// Negative test 5.
 #[tokio::test]
 async fn every_log_in_makes_a_new_session_and_ends_the_one_presented() {
     let site = Site::new().await;
@@ -87,6 +88,7 @@ async fn every_log_in_makes_a_new_session_and_ends_the_one_presented() {
     assert!(site.is_in(&second).await);
 }
 
+/// Negative test 5.
 #[tokio::test]
 async fn an_id_that_nobody_issued_is_never_adopted() {
     let site = Site::new().await;
@@ -196,6 +198,7 @@ async fn without_remember_me_it_ends_after_12_hours_and_with_it_after_30_days() 
     assert!(!site.is_in(&remembered).await);
 }
 
+/// Negative test 20.
 #[tokio::test]
 async fn next_leads_only_to_a_path_of_this_origin() {
     let site = Site::new().await;

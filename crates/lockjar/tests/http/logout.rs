@@ -40,6 +40,7 @@ async fn logging_out_without_a_session_leads_to_the_same_state() {
     }
 }
 
+/// Negative test 18.
 #[tokio::test]
 async fn a_get_logs_nobody_out() {
     let site = Site::new().await;

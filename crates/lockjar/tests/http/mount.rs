@@ -136,6 +136,10 @@ async fn a_handler_that_panics_is_answered_500_and_the_site_lives() {
         (500, "internal_error")
     );
     assert!(!answer.text.contains("on purpose"));
+    assert_eq!(
+        answer.header("content-security-policy"),
+        "default-src 'none'; frame-ancestors 'none'"
+    );
     site.register("alice").await;
 }
 

@@ -1,7 +1,9 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use lockjar::Strategy;
+use lockjar::password::PasswordPolicy;
 use lockjar::web::openapi_json;
 use serde_json::{Map, Value};
 
@@ -42,6 +44,8 @@ async fn the_document_is_served_and_names_every_route() {
     assert_eq!(
         paths,
         [
+            "/",
+            "/account",
             "/health/live",
             "/health/ready",
             "/login",
@@ -58,6 +62,34 @@ async fn the_document_is_served_and_names_every_route() {
             "/sessions/{id}/revoke",
         ]
     );
+}
+
+/// Cookies and rules follow from the settings, and a client made from the document has to use them.
+#[tokio::test]
+async fn the_document_says_what_the_settings_say() {
+    let url = "https://example.com";
+    let usual = [
+        (Site::with(url, |builder| builder).await, Strategy::Session),
+        (Site::with(url, jwt).await, Strategy::Jwt),
+    ];
+    for (site, strategy) in usual {
+        let golden: Value = serde_json::from_str(&openapi_json(strategy)).unwrap();
+        assert_eq!(site.get("/openapi.json", "").await.json(), golden);
+    }
+    let site = Site::with("http://localhost:8000", |builder| {
+        let policy = PasswordPolicy::default().with_min_length(12);
+        builder.password_policy(policy).without_pages()
+    });
+    let document = site.await.get("/openapi.json", "").await.json();
+    let components = &document["components"];
+    let cookie = &components["securitySchemes"]["session"]["name"];
+    assert_eq!(cookie, "lockjar_8000");
+    for body in ["Register", "RegisterForm"] {
+        let password = &components["schemas"][body]["properties"]["password"];
+        assert_eq!(password["minLength"], 12, "{body}");
+    }
+    let log_in = document["paths"]["/login"].as_object().unwrap();
+    assert_eq!(log_in.keys().collect::<Vec<_>>(), ["post"]);
 }
 
 #[cfg(feature = "docs")]
@@ -126,7 +158,7 @@ impl Operation {
 /// A site of each strategy, with its store and how many operations its document has.
 async fn sites() -> [(Site, Arc<FlakyStore>, usize); 2] {
     let (sessions, jwts) = (flaky(|builder| builder).await, flaky(jwt).await);
-    [(sessions.0, sessions.1, 14), (jwts.0, jwts.1, 19)]
+    [(sessions.0, sessions.1, 19), (jwts.0, jwts.1, 24)]
 }
 
 #[tokio::test]
@@ -220,5 +252,54 @@ fn no_schema_that_is_answered_has_a_field_for_a_secret() {
                 assert!(is_known || !field.contains(word), "{name}.{field}");
             }
         }
+    }
+}
+
+/// What a router answers, as it tells in its Debug output: each method with each path.
+fn routes(router: &axum::Router) -> BTreeSet<String> {
+    const METHODS: [&str; 8] = [
+        "get", "delete", "options", "patch", "post", "put", "trace", "connect",
+    ];
+    let (mut methods, mut paths) = (BTreeMap::new(), BTreeMap::new());
+    let text = format!("{router:?}");
+    let (text, _) = text.split_once("fallback_router").unwrap();
+    for route in text.split("RouteId(").skip(1) {
+        let (id, rest) = route.split_once("): ").unwrap_or_default();
+        if let Some(router) = rest.strip_prefix("MethodRouter(") {
+            let endpoints = router.split("fallback").next().unwrap();
+            let answers = |method: &&str| !endpoints.contains(&format!("{method}: None"));
+            methods.insert(id, METHODS.into_iter().filter(answers).collect::<Vec<_>>());
+        } else if let Some(path) = rest.strip_prefix('"') {
+            paths.insert(id, path.split('"').next().unwrap());
+        }
+    }
+    let each = paths.iter().flat_map(|(id, path)| {
+        let answered = methods[id].iter();
+        answered.map(move |method| format!("{} {path}", method.to_uppercase()))
+    });
+    each.collect()
+}
+
+/// OWASP ASVS 6.3.4: there is no way in that nobody knows of.
+#[tokio::test]
+async fn every_route_that_there_is_is_in_the_document() {
+    for (site, _store, count) in sites().await {
+        let document = site.get("/openapi.json", "").await.json();
+        let mut known = BTreeSet::new();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            let methods = methods.as_object().unwrap().keys();
+            known.extend(methods.map(|method| format!("{} {path}", method.to_uppercase())));
+        }
+        assert_eq!(known.len(), count);
+        // The document itself, what shows it, and the looks of the pages.
+        let files = [
+            "/openapi.json",
+            "/assets/lockjar.css",
+            "/assets/lockjar.svg",
+        ];
+        let shown = ["/docs", "/docs/", "/docs/{*file}"];
+        let shown = shown.iter().filter(|_| cfg!(feature = "docs"));
+        known.extend(files.iter().chain(shown).map(|file| format!("GET {file}")));
+        assert_eq!(routes(&site.router), known);
     }
 }

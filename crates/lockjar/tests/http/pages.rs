@@ -59,18 +59,53 @@ async fn a_link_cannot_put_words_into_our_mouth() {
 
 #[tokio::test]
 async fn password_fields_are_made_for_managers() {
+    for page in pages_with_passwords().await {
+        assert!(page.contains("autocomplete=\"username\""), "{page}");
+        for field in password_fields(&page) {
+            let of_managers = ["current-password", "new-password"]
+                .map(|kind| field.contains(&format!("autocomplete=\"{kind}\"")));
+            assert!(of_managers.contains(&true), "{field}");
+        }
+    }
+}
+
+/// Whatever field's name speaks of a password hides what is typed, and nothing stands in the way of pasting.
+#[tokio::test]
+async fn every_password_field_hides_what_is_typed_and_takes_what_is_pasted() {
+    let mut fields = 0;
+    for page in pages_with_passwords().await {
+        for field in password_fields(&page) {
+            fields += 1;
+            assert!(field.contains("type=\"password\""), "{field}");
+            for hindrance in ["onpaste", "readonly", "maxlength", "pattern", "value="] {
+                assert!(!field.contains(hindrance), "{hindrance}: {field}");
+            }
+        }
+    }
+    assert_eq!(fields, 5, "log-in, sign-up, change (two) and recovery");
+}
+
+async fn pages_with_passwords() -> [String; 4] {
     let site = Site::new().await;
-    let login = site.page("/login", "").await.text;
-    assert!(
-        login.contains("autocomplete=\"username\"")
-            && login.contains("autocomplete=\"current-password\"")
-    );
-    assert!(
-        site.page("/register", "")
-            .await
-            .text
-            .contains("autocomplete=\"new-password\"")
-    );
+    let cookie = site.register("alice").await;
+    let hour = std::time::Duration::from_secs(3600);
+    let token = site.auth.operator().issue_recovery("alice", hour).await;
+    let link = site.auth.recovery_url(&token.unwrap());
+    let recover = link.strip_prefix("http://localhost:8000").unwrap();
+    [
+        site.page("/login", "").await.text,
+        site.page("/register", "").await.text,
+        site.page("/account", &cookie).await.text,
+        site.page(recover, "").await.text,
+    ]
+}
+
+fn password_fields(page: &str) -> impl Iterator<Item = &str> {
+    let inputs = page.split("<input").skip(1);
+    inputs
+        .map(|rest| rest.split('>').next().unwrap())
+        .filter(|input| input.contains("password\""))
+        .filter(|input| input.contains("name=\""))
 }
 
 #[tokio::test]

@@ -130,6 +130,7 @@ async fn an_old_session_cannot_change_it_again() {
     assert_eq!(site.written().await, (1, 1));
 }
 
+/// Negative test 22.
 #[tokio::test]
 async fn whose_password_it_is_comes_from_the_session_and_not_from_the_body() {
     let site = Site::new().await;

@@ -50,7 +50,7 @@ async fn head_is_guarded_as_get_is() {
     }
 }
 
-/// The cookie is in the cache each time, so it is the cache that must forget.
+/// The cookie is in the cache each time, so it is the cache that must forget. Negative test 3.
 #[tokio::test]
 async fn an_account_that_is_disabled_or_deleted_is_out_at_once() {
     let site = Site::new().await;

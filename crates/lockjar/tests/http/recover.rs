@@ -75,6 +75,7 @@ async fn a_password_that_breaks_a_rule_leaves_the_link_good() {
     assert_eq!(site.post("/recover", "", &form).await.status, 200);
 }
 
+/// Negative test 24.
 #[tokio::test]
 async fn a_link_ends_after_its_time_and_with_every_other_change() {
     let site = Site::new().await;

@@ -99,6 +99,7 @@ async fn bad_names_addresses_and_passwords_are_named_all_at_once_and_never_echoe
     assert_eq!(site.written().await, (0, 0));
 }
 
+/// Negative test 22.
 #[tokio::test]
 async fn an_id_or_a_role_in_the_body_is_refused_in_json_and_ignored_in_a_form() {
     let site = Site::new().await;
@@ -120,6 +121,7 @@ async fn an_id_or_a_role_in_the_body_is_refused_in_json_and_ignored_in_a_form() 
     );
 }
 
+/// Negative test 27.
 #[tokio::test]
 async fn a_sign_up_never_hands_out_somebody_elses_session() {
     let site = Site::new().await;

@@ -608,7 +608,7 @@ async fn a_secret_with_signs_may_come_encoded_or_as_it_is() {
     }
 }
 
-/// A service sends no `Origin`, and no browser adds its secret by itself.
+/// A service sends no `Origin`, and no browser adds its secret by itself. Negative test 17.
 #[tokio::test]
 async fn introspection_works_in_strict_mode_and_nothing_else_does() {
     let strict = |builder: Builder| jwt(builder).strict_csrf();

@@ -6,6 +6,7 @@ use lockjar::CurrentUser;
 use lockjar::password::Argon2Params;
 
 use super::flaky_store::{SAID, flaky};
+use super::log::Log;
 use super::support::{Answer, FORM, PASSWORD, Site, encoded, request, session_id};
 
 const URL: &str = "http://localhost:8000";
@@ -210,4 +211,34 @@ async fn a_full_queue_is_told_on_the_page_too() {
         }
     }
     assert!(shed > 0);
+}
+
+/// What no answer says is for whoever looks after the service.
+#[tokio::test]
+async fn what_goes_wrong_inside_is_in_the_log() {
+    let (log, _guard) = Log::of_this_thread();
+    let (site, store) = flaky(|builder| builder).await;
+    async fn broken() -> String {
+        panic!("on purpose")
+    }
+    let app = site.auth.mount(Router::new().route("/broken", get(broken)));
+    let cookie = site.register("alice").await;
+    log.take();
+    store.set_down(true);
+    site.pass(Duration::from_secs(2));
+    assert_is_unavailable(&site.get("/me", &cookie).await, "/me");
+    let told = log.take();
+    assert!(told.contains("ERROR") && told.contains(SAID), "{told}");
+    assert!(
+        told.contains("answered with a fault") && told.contains("status=503"),
+        "{told}"
+    );
+    let answer = Answer::from_router(app, request("GET", "/broken", &[], "")).await;
+    assert_eq!(answer.status, 500);
+    let told = log.take();
+    assert!(
+        told.contains("answered with a fault") && told.contains("status=500"),
+        "{told}"
+    );
+    assert!(told.contains("/broken"), "{told}");
 }

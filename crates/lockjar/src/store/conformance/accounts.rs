@@ -48,6 +48,40 @@ pub(super) async fn a_taken_name_writes_nothing(store: &dyn Store) {
     assert!(store.by_id(double.id).await.unwrap().is_none());
 }
 
+/// What ends a text in SQL, or in a script, is text.
+pub(super) async fn a_text_with_sql_in_it_is_text(store: &dyn Store) {
+    let alice = user(store, "alice").await;
+    for name in [
+        "'or'1'='1",
+        "alice'--",
+        "\"or\"\"=\"",
+        "';drop-table-users",
+        "$1",
+        "a%",
+        "a\\'",
+    ] {
+        let mut odd = new_user(name);
+        odd.email = Some(format!("{name}@b.example"));
+        let (token, session) = new_session(odd.id, 0);
+        assert!(
+            store.by_name(odd.name.key()).await.unwrap().is_none(),
+            "{name}"
+        );
+        assert!(store.create(&odd, Some(&session)).await.unwrap(), "{name}");
+        let found = store.by_name(odd.name.key()).await.unwrap().unwrap();
+        assert_eq!(
+            (found.user.id, found.user.username),
+            (odd.id, name.to_owned())
+        );
+        assert_eq!(found.user.email, odd.email);
+        assert!(live(store, token.id()).await.is_some());
+        let deleted = store.delete(odd.id, at(1)).await.unwrap();
+        assert!(matches!(deleted, Outcome::Done(_)), "{name}");
+    }
+    let left = store.list().await.unwrap();
+    assert_eq!(left.iter().map(|user| user.id).collect::<Vec<_>>(), [alice]);
+}
+
 fn imported(name: &str, scheme: &str) -> ImportedUser {
     ImportedUser {
         user: new_user(name),

@@ -53,6 +53,7 @@ pub async fn check(make: Make<'_>) {
 pub(super) async fn check_where(expired: Expired, make: Make<'_>) {
     accounts::accounts_are_found_by_any_spelling_of_their_name(&*make().await).await;
     accounts::a_taken_name_writes_nothing(&*make().await).await;
+    accounts::a_text_with_sql_in_it_is_text(&*make().await).await;
     accounts::an_import_makes_what_is_not_there_and_changes_nothing_that_is(&*make().await).await;
     accounts::an_import_keeps_the_schemes_of_what_it_made(&*make().await).await;
     accounts::an_imported_account_begins_without_the_failures_at_its_name(&*make().await).await;

@@ -37,6 +37,7 @@ pub(super) struct Me {
 /// Who am I?
 #[utoipa::path(
     get, path = "/me", tag = "Account",
+    security(("session" = [])),
     responses(
         (status = 200, description = "The account", body = Me),
         (status = 401, description = "Not authenticated", body = RefusedBody),
@@ -65,7 +66,19 @@ pub(super) async fn me(
     answer::json(StatusCode::OK, &me)
 }
 
-/// The welcome page. It greets whoever is logged in, and says so where that cannot be known.
+/// The welcome page
+///
+/// It greets whoever is logged in, and says so where that cannot be known.
+#[utoipa::path(
+    get, path = "/", tag = "Pages",
+    security((), ("session" = [])),
+    responses(
+        (status = 200, description = "The page", body = String, content_type = "text/html"),
+        (status = 401, description = "Two cookies of the session's name with different values", body = String, content_type = "text/html"),
+        (status = 409, description = "With JWTs: another tab has just refreshed; ask again", body = String, content_type = "text/html"),
+        (status = 503, description = "The store cannot answer", body = String, content_type = "text/html"),
+    ),
+)]
 pub(super) async fn welcome(
     State(site): State<Mounted>,
     user: Result<Option<CurrentUser>, Rejection>,
@@ -101,7 +114,18 @@ pub(super) async fn welcome(
     )
 }
 
-/// The account's page, or the way to log in.
+/// The account's page, or the way to log in
+#[utoipa::path(
+    get, path = "/account", tag = "Pages",
+    security(("session" = [])),
+    responses(
+        (status = 200, description = "The page", body = String, content_type = "text/html"),
+        (status = 303, description = "The way to log in, for a page"),
+        (status = 401, description = "Not authenticated", content((RefusedBody = "application/json"), (String = "text/html"))),
+        (status = 409, description = "With JWTs: another tab has just refreshed; ask again", content((RefusedBody = "application/json"), (String = "text/html"))),
+        (status = 503, description = "The store cannot answer", content((RefusedBody = "application/json"), (String = "text/html"))),
+    ),
+)]
 pub(super) async fn page(
     State(site): State<Mounted>,
     LoggedIn(user): LoggedIn,

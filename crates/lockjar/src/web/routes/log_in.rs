@@ -14,7 +14,12 @@ use crate::web::next;
 use crate::web::openapi::{Done, InvalidBody, RefusedBody};
 use crate::web::pages::{LogIn, Notice};
 
-/// The log-in page.
+/// The log-in page
+#[utoipa::path(
+    get, path = "/login", tag = "Pages",
+    params(("next" = Option<String>, Query, description = "Where to go afterwards: a path of this origin")),
+    responses((status = 200, description = "The page", body = String, content_type = "text/html")),
+)]
 pub(super) async fn page(State(site): State<Mounted>, query: PageQuery) -> Response {
     let form = Shown {
         username: String::new(),

@@ -17,6 +17,7 @@ use crate::web::openapi::{Done, RefusedBody};
 /// state it promises.
 #[utoipa::path(
     post, path = "/logout", tag = "Session",
+    security((), ("session" = [])),
     responses(
         (status = 200, description = "Logged out; the cookie is removed", body = Done),
         (status = 303, description = "The same, for a page"),
@@ -55,6 +56,7 @@ pub(super) async fn log_out(
 /// Ends all of the user's sessions, this one too, and every log-in under way.
 #[utoipa::path(
     post, path = "/logout/all", tag = "Session",
+    security(("session" = [])),
     responses(
         (status = 200, description = "Logged out everywhere; the cookie is removed", body = Done),
         (status = 303, description = "The same, for a page"),
@@ -84,6 +86,7 @@ pub(super) async fn log_out_everywhere(
 /// Ends all of the user's sessions but this one, and every log-in under way.
 #[utoipa::path(
     post, path = "/logout/others", tag = "Session",
+    security(("session" = [])),
     responses(
         (status = 200, description = "The other sessions have ended", body = Done),
         (status = 303, description = "The same, for a page"),

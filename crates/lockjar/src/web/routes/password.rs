@@ -23,6 +23,7 @@ use crate::web::openapi::{Done, InvalidBody, RefusedBody};
     request_body(content(
         (PasswordForm = "application/x-www-form-urlencoded"), (PasswordForm = "multipart/form-data"), (PasswordForm = "application/json"),
     )),
+    security(("session" = [])),
     responses(
         (status = 200, description = "The password is changed; a new cookie is set", body = Done),
         (status = 303, description = "The same, for a page"),

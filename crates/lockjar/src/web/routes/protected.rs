@@ -12,6 +12,7 @@ use crate::web::openapi::{Done, RefusedBody};
 /// It names the session's public id and never the secret: to echo that would hand it to any script and undo HttpOnly.
 #[utoipa::path(
     get, path = "/protected", tag = "Session",
+    security(("session" = [])),
     responses(
         (status = 200, description = "A greeting", body = Done),
         (status = 401, description = "Not authenticated", body = RefusedBody),

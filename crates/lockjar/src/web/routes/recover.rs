@@ -15,7 +15,18 @@ use crate::web::forms::RecoverForm;
 use crate::web::openapi::{Done, InvalidBody, RefusedBody};
 use crate::web::pages::{FieldError, Recover};
 
-/// The page that a recovery link opens. To look at it uses nothing up: programs that preview links do.
+/// The page that a recovery link opens
+///
+/// To look at it uses nothing up: programs that preview links do.
+#[utoipa::path(
+    get, path = "/recover", tag = "Pages",
+    params(("token" = Option<String>, Query, description = "What the link shows")),
+    responses(
+        (status = 200, description = "The page", body = String, content_type = "text/html"),
+        (status = 404, description = "The link is not good, or not any longer", body = String, content_type = "text/html"),
+        (status = 503, description = "The store cannot answer", body = String, content_type = "text/html"),
+    ),
+)]
 pub(super) async fn page(State(site): State<Mounted>, query: PageQuery) -> Response {
     match recovering(&site.auth, &query.token).await {
         Ok(username) => show(

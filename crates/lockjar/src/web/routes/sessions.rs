@@ -64,6 +64,7 @@ impl SessionInfo {
 /// List my sessions
 #[utoipa::path(
     get, path = "/sessions", tag = "Account",
+    security(("session" = [])),
     responses(
         (status = 200, description = "The sessions", body = SessionList),
         (status = 401, description = "Not authenticated", body = RefusedBody),
@@ -88,6 +89,7 @@ pub(super) async fn list(State(site): State<Mounted>, user: CurrentUser) -> Resp
 #[utoipa::path(
     delete, path = "/sessions/{id}", tag = "Account",
     params(("id" = String, Path, description = "The session's public id")),
+    security(("session" = [])),
     responses(
         (status = 200, description = "The session has ended", body = Done),
         (status = 303, description = "The same, for a page"),
@@ -113,6 +115,7 @@ pub(super) async fn revoke(
 #[utoipa::path(
     post, path = "/sessions/{id}/revoke", tag = "Account",
     params(("id" = String, Path, description = "The session's public id")),
+    security(("session" = [])),
     responses(
         (status = 200, description = "The session has ended", body = Done),
         (status = 303, description = "The same, for a page"),

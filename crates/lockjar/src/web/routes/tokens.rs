@@ -26,6 +26,7 @@ use crate::web::openapi::{Done, InvalidBody, RefusedBody};
 /// lost answer, it sets the same one. A GET whose access token has expired does this by itself.
 #[utoipa::path(
     post, path = "/refresh", tag = "Tokens",
+    security(("refresh" = [])),
     responses(
         (status = 200, description = "Refreshed; the cookies are set", body = Done),
         (status = 401, description = "No refresh token, or one whose session has ended", body = RefusedBody),
@@ -74,6 +75,7 @@ pub(super) struct TokenBody {
     request_body(content(
         (AudienceForm = "application/x-www-form-urlencoded"), (AudienceForm = "multipart/form-data"), (AudienceForm = "application/json"),
     )),
+    security(("session" = [])),
     responses(
         (status = 200, description = "The token", body = TokenBody),
         (status = 401, description = "Not authenticated", body = RefusedBody),
@@ -123,6 +125,7 @@ pub(in crate::web) const INTROSPECT: &str = "/introspect";
     request_body(content(
         (IntrospectionForm = "application/x-www-form-urlencoded"), (IntrospectionForm = "multipart/form-data"), (IntrospectionForm = "application/json"),
     )),
+    security(("service" = [])),
     responses(
         (status = 200, description = "`active`, and if it is true what the token says"),
         (status = 401, description = "The secret is missing or wrong", body = RefusedBody),
