@@ -45,6 +45,9 @@ struct Held {
     /// The same of the ending of sessions alone.
     ends_nothing: AtomicBool,
     finds_nobody: AtomicBool,
+    /// Names that were looked up, and microseconds that it takes.
+    looked_up: AtomicUsize,
+    delay_name: AtomicU64,
     opens_nothing: AtomicBool,
     /// Microseconds that an answer takes to get back from the store.
     delay_live: AtomicU64,
@@ -90,6 +93,8 @@ impl Users for Held {
         self.sqlite.hash_schemes().await
     }
     async fn by_name(&self, key: &str) -> StoreResult<Option<Credentials>> {
+        self.looked_up.fetch_add(1, Ordering::SeqCst);
+        self.wait(&self.delay_name).await;
         if self.finds_nobody.load(Ordering::SeqCst) {
             return Err(StoreError::unavailable("broken on purpose"));
         }
@@ -352,6 +357,8 @@ impl Fixture {
             broken: false.into(),
             ends_nothing: false.into(),
             finds_nobody: false.into(),
+            looked_up: 0.into(),
+            delay_name: 0.into(),
             opens_nothing: false.into(),
             delay_live: 0.into(),
             delay_touch: 0.into(),
@@ -1065,6 +1072,66 @@ async fn with_a_touch_that_upserts_it_would() {
         revived > 0,
         "the race was never met, so the test above proves nothing"
     );
+}
+
+/// What somebody guessed who does not wait for the answer is counted, so it is written down as well.
+#[tokio::test]
+async fn a_guess_is_written_down_though_its_sender_hangs_up() {
+    let fixture = Fixture::new().await;
+    fixture.alice().await;
+    fixture.store.delay_name.store(20_000, Ordering::SeqCst);
+    let until_counted = async {
+        while fixture.store.looked_up.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        refused = fixture.auth.sign_in(SignIn::new("alice", "wrong")) => panic!("{refused:?}"),
+        () = until_counted => {}
+    }
+    let refused = Query {
+        event: Some(Event::LogInRefused),
+        ..Query::default()
+    };
+    for _ in 0..200 {
+        fixture.auth.flush_audit().await;
+        let records = fixture.auth.operator().audit(&refused, 10).await.unwrap();
+        if records.len() == 1 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it is in no log");
+}
+
+/// A thousand signs are a password; more than that nobody has set, and some imported hashes would be computed from all of it
+/// thousands of times.
+#[tokio::test]
+async fn a_password_that_nobody_can_have_set_is_wrong_at_the_cost_of_one_hash() {
+    let fixture = Fixture::new().await;
+    let phpass = ImportUser {
+        username: "alice".to_owned(),
+        password_hash: "$P$E95VZOhPHFgH6tzfBm2F/5zbGOcZS80".to_owned(),
+        email: None,
+        created_at: None,
+        disabled: false,
+    };
+    let made = fixture.auth.operator().import(&[phpass]).await.unwrap();
+    assert_eq!(made, [Imported::Made]);
+    let endless = "x".repeat(60_000);
+    // Of each that is read as it is come the better part of a gigabyte to digest.
+    let guessing = async {
+        for _ in 0..8 {
+            let guess = fixture.auth.sign_in(SignIn::new("alice", endless.as_str()));
+            let refused = guess.await;
+            assert!(
+                matches!(refused, Err(Error::InvalidCredentials)),
+                "{refused:?}"
+            );
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(20), guessing).await;
+    assert!(in_time.is_ok());
 }
 
 #[tokio::test]

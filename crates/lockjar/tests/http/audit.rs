@@ -207,6 +207,25 @@ async fn what_an_operator_does_is_written_down_as_theirs() {
     );
 }
 
+/// Whoever uses a stolen link takes the account over: where from is the one thing to go by.
+#[tokio::test]
+async fn a_recovery_is_written_down_with_where_it_came_from() {
+    let site = Site::new().await;
+    site.register("alice").await;
+    let hour = std::time::Duration::from_secs(3600);
+    let link = site.auth.operator().issue_recovery("alice", hour).await;
+    let token = link.unwrap().reveal().to_string();
+    let form = [("token", token.as_str()), ("new_password", NEXT)];
+    let recovered = post(&site, "/recover", "", &form).await;
+    assert_eq!(recovered.status, 200, "{}", recovered.text);
+    let records = records(&site, 3).await;
+    let recovery = records.last().unwrap();
+    assert_eq!(recovery.event, Event::Recovered);
+    assert_eq!(recovery.address, Some(FROM.parse().unwrap()));
+    let request = recovered.header("x-request-id").to_owned();
+    assert_eq!(recovery.request, Some(request));
+}
+
 /// An attacker who hangs up gets nothing done that is not written down.
 #[tokio::test]
 async fn what_somebody_does_who_hangs_up_is_written_down_too() {
