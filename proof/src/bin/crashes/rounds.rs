@@ -76,7 +76,11 @@ impl Run {
         let notes = self.told.notes().clone();
         let controls = match notes.violations.is_empty() {
             true => controls::try_all(&self.site, &mut self.crowd, &self.told)?,
-            false => Vec::new(),
+            false => {
+                let kept = self.site.keep()?;
+                eprintln!("the file and the log are in {}", kept.display());
+                Vec::new()
+            }
         };
         Ok(self.report(notes, controls))
     }

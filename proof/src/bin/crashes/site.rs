@@ -176,6 +176,18 @@ impl Site {
         lines.into_iter().rev().collect::<Vec<_>>().join(" / ")
     }
 
+    /// Leaves a copy of the file and of what the servers said, for people.
+    pub(crate) fn keep(&self) -> Result<PathBuf> {
+        let kept = tempfile::tempdir()?.keep();
+        for entry in fs::read_dir(self.data())?.chain(fs::read_dir(&self.folder)?) {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                fs::copy(entry.path(), kept.join(entry.file_name()))?;
+            }
+        }
+        Ok(kept)
+    }
+
     /// What an operator is told by a command.
     pub(crate) fn operate(&self, words: &[&str]) -> Result<String> {
         let output = self.command().args(words).output()?;
