@@ -100,14 +100,14 @@ impl Crowd {
 }
 
 impl Client {
-    /// Does one thing. None if no answer came.
+    /// Does one thing. The status of the answer, if one came.
     fn act(
         &mut self,
         strategy: Strategy,
         names: &AtomicU32,
         door: &Door,
         told: &Told,
-    ) -> Option<()> {
+    ) -> Option<u16> {
         let fit = |person: &Person| person.known == Known::There && person.visits.len() < ENOUGH;
         let first = self.people.len().saturating_sub(ABOUT);
         let about: Vec<_> = (first..self.people.len())
@@ -136,12 +136,12 @@ impl Client {
 }
 
 /// Whoever is logged in is let in, also while things happen.
-fn check(person: &Person, by: usize, door: &Door, told: &Told) -> Option<()> {
+fn check(person: &Person, by: usize, door: &Door, told: &Told) -> Option<u16> {
     let answer = door.get("/protected", &person.visits[by].header())?;
     if answer.status != 200 && answer.status != 503 {
         let (name, status) = (&person.name, answer.status);
         let what = format!("{name}, who is logged in, was answered {status}");
         told.violation(Violation::Unexpected(what));
     }
-    Some(())
+    Some(answer.status)
 }

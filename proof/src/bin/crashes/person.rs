@@ -76,14 +76,14 @@ impl Person {
         open.map(|(index, _)| index).collect()
     }
 
-    /// Asks for something, by one of the sessions where that takes one. None if no answer came.
+    /// Asks for something, by one of the sessions where that takes one. The status of the answer, if one came.
     pub(crate) fn ask(
         &mut self,
         act: Act,
         by: Option<usize>,
         door: &Door,
         told: &Told,
-    ) -> Option<()> {
+    ) -> Option<u16> {
         self.moved = true;
         let visit = by.and_then(|by| self.visits.get(by));
         let cookies = visit.map(Visit::header).unwrap_or_default();
@@ -109,10 +109,11 @@ impl Person {
             begin,
             end: Instant::now(),
         };
+        let status = answer.status;
         if told.hear(heard, &answer) {
             self.apply(act, by, answer);
         }
-        Some(())
+        Some(status)
     }
 
     /// What was acknowledged is so.
