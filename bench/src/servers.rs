@@ -134,9 +134,7 @@ impl Launch {
         if let Some(last) = launch.arguments.last_mut() {
             database.clone_into(last);
         }
-        launch
-            .arguments
-            .extend(more.iter().map(ToString::to_string));
+        launch = launch.and(more);
         launch.log = folder.join(format!("lockjar-{}.log", launch.address.port()));
         Ok(launch)
     }
@@ -176,6 +174,13 @@ impl Launch {
 
     fn with(mut self, arguments: &[&str]) -> Self {
         self.arguments = arguments.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// With more settings.
+    #[must_use]
+    pub fn and(mut self, more: &[&str]) -> Self {
+        self.arguments.extend(more.iter().map(ToString::to_string));
         self
     }
 

@@ -60,6 +60,11 @@ pub(crate) const PARTS: &[Part] = &[
         run: proof,
     },
     Part {
+        name: "crashes",
+        what: "nothing acknowledged is lost on SQLite, however the process, the disk or the file fails",
+        run: crashes,
+    },
+    Part {
         name: "refusals",
         what: "how long a refused log-in takes does not tell what was wrong",
         run: refusals,
@@ -162,6 +167,13 @@ fn proof() -> Outcome {
     install::servers()?;
     let mut proof = Command::new("target/debug/lockjar-proof");
     run(proof.args(["--short", "--program", "target/debug/lockjar"]))
+}
+
+/// The short form; the long one is `cargo run --release -p lockjar-proof --bin crashes`.
+fn crashes() -> Outcome {
+    build_programs()?;
+    let mut crashes = Command::new("target/debug/crashes");
+    run(crashes.args(["--short", "--program", "target/debug/lockjar"]))
 }
 
 /// Compares the times of thousands of log-ins with one another, so that a busy machine does not matter.

@@ -38,6 +38,8 @@ fn start_at(level: LogLevel, format: LogFormat, quiet: &[&str]) {
     let lines = fmt()
         .with_max_level(level)
         .with_writer(std::io::stderr)
+        // It would be told on standard error that standard error cannot be written, which is a panic: no answer to whoever asked.
+        .log_internal_errors(false)
         .with_ansi(false);
     match format {
         LogFormat::Text => lines.finish().with(targets).init(),

@@ -50,6 +50,19 @@ fn no_password_and_no_token_is_ever_logged() {
     }
 }
 
+/// A full disk often has the log on it, too.
+#[test]
+fn a_log_that_cannot_be_written_keeps_no_answer_back() {
+    let place = Place::new();
+    let full = ["bash", "-c", "exec \"$0\" \"$@\" 2>/dev/full"];
+    for format in ["text", "json"] {
+        let server = place.start(place.wrapped(&full), &["--log-format", format]);
+        let cookie = server.register(&format!("user-{format}"));
+        assert!(server.is_in(&cookie));
+        assert_eq!(server.post("/logout", &cookie, &[]).status, 200);
+    }
+}
+
 #[test]
 fn json_lines_parse_and_carry_the_requests_id() {
     let place = Place::new();

@@ -223,9 +223,21 @@ async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqliteP
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
+        .after_release(|connection, _| Box::pin(is_at_rest(connection)))
         .connect_with(options)
         .doing(OPENING)
         .await
+}
+
+/// Whether a connection that comes back is in no transaction, or has to be closed. A write that meets a full disk is rolled back
+/// by SQLite itself; the `ROLLBACK` that sqlx sends after it fails then, and sqlx takes the connection to be in the transaction
+/// for ever: the only one that writes would never write again.
+async fn is_at_rest(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    if connection.is_in_transaction() {
+        // A transaction that was dropped has only asked for its rollback: the answer to this comes after that.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 fn migration_error(error: MigrateError) -> StoreError {

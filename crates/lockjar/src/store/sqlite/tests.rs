@@ -240,3 +240,26 @@ async fn what_counts_nothing_any_longer_is_swept() {
         }
     }
 }
+
+/// SQLite itself rolls back what met a full disk, so that there is nothing left for `ROLLBACK` to do, which fails.
+#[tokio::test]
+async fn once_a_full_disk_has_room_again_the_store_writes_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = url(&folder.path().join("a.db"));
+    let store = SqliteStore::open(&url).await.unwrap();
+    let limit = |pages| sqlx::query(pages).execute(&store.writer);
+    limit("PRAGMA max_page_count = 1").await.unwrap();
+    let mut refused = None;
+    for number in 0..1_000 {
+        let user = new_user(&format!("user{number}"));
+        if store.create(&user, None).await.is_err() {
+            refused = Some(user);
+            break;
+        }
+    }
+    let refused = refused.expect("there was always room");
+    limit("PRAGMA max_page_count = 1000000").await.unwrap();
+    let there = store.by_name(refused.name.as_str()).await.unwrap();
+    assert!(there.is_none(), "what was refused is there");
+    store.create(&refused, None).await.unwrap();
+}
