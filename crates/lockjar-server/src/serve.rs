@@ -15,7 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
 use crate::config::Config;
-use crate::front::{Door, Front, raise_limit};
+use crate::front::{Door, raise_limit};
 use crate::keyfile;
 use crate::listen::Listeners;
 use crate::output::say;
@@ -48,7 +48,7 @@ pub(crate) async fn serve(config: Config) -> Outcome {
     tracing::info!(listen = %address, database = %config.database, "open {} in a browser", auth.public_url());
     front.connections = raise_limit(front.connections);
     let server = Server {
-        door: Door::new(auth.router(), front).with_tls(tls),
+        door: Door::new(auth.router(), tls, front),
         graceful: GracefulShutdown::new(),
     };
     let operations = operations.map(|listeners| tokio::spawn(tell(listeners, auth.operations())));
@@ -100,11 +100,8 @@ async fn master_key(
 
 /// Answers operators, until the program stops.
 async fn tell(listeners: Listeners, router: Router) {
-    let limits = Front {
-        connections: OPERATORS,
-        ..Front::default()
-    };
-    let (door, graceful) = (Door::new(router, limits), GracefulShutdown::new());
+    let door = Door::for_operators(router, OPERATORS);
+    let graceful = GracefulShutdown::new();
     loop {
         if let Some((stream, peer)) = accept(&listeners).await {
             door.receive(stream, peer, graceful.watcher());
