@@ -218,7 +218,12 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     let Ok(text) = serde_json::to_vec(value) else {
         return panicked();
     };
-    let mut response = Response::new(Body::from(text));
+    json_text(status, Body::from(text))
+}
+
+/// The same of what is JSON already.
+pub(super) fn json_text(status: StatusCode, text: Body) -> Response {
+    let mut response = Response::new(text);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.reserve(JSON_HEADERS);

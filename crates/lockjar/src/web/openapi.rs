@@ -4,19 +4,36 @@ use std::sync::LazyLock;
 
 use axum::extract::State;
 use axum::response::Response;
+use bytes::Bytes;
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi};
 
 use super::fields::Issue;
-use super::{Mounted, answer, routes};
+use super::{Mounted, answer, pieces, routes};
 use crate::auth::Strategy;
 
-static SESSION: LazyLock<OpenApi> = LazyLock::new(|| document(Strategy::Session));
-static JWT: LazyLock<OpenApi> = LazyLock::new(|| document(Strategy::Jwt));
+static SESSION: LazyLock<Document> = LazyLock::new(|| Document::of(Strategy::Session));
+static JWT: LazyLock<Document> = LazyLock::new(|| Document::of(Strategy::Jwt));
 
-fn document(strategy: Strategy) -> OpenApi {
+/// Made once: a text for each request would let strangers fill the memory.
+struct Document {
+    pretty: String,
+    compact: Bytes,
+}
+
+impl Document {
+    fn of(strategy: Strategy) -> Self {
+        let document = described(strategy);
+        Self {
+            pretty: document.to_pretty_json().unwrap_or_default(),
+            compact: document.to_json().unwrap_or_default().into(),
+        }
+    }
+}
+
+fn described(strategy: Strategy) -> OpenApi {
     let mut document = routes::described(strategy);
     document.info = InfoBuilder::new()
         .title("Lockjar")
@@ -30,7 +47,7 @@ fn document(strategy: Strategy) -> OpenApi {
     document
 }
 
-fn of(strategy: Strategy) -> &'static OpenApi {
+fn of(strategy: Strategy) -> &'static Document {
     match strategy {
         Strategy::Session => &SESSION,
         Strategy::Jwt => &JWT,
@@ -40,11 +57,15 @@ fn of(strategy: Strategy) -> &'static OpenApi {
 /// The document as JSON text, as `GET /openapi.json` answers it.
 #[must_use]
 pub fn openapi_json(strategy: Strategy) -> String {
-    of(strategy).to_pretty_json().unwrap_or_default()
+    of(strategy).pretty.clone()
 }
 
 pub(super) async fn serve(State(site): State<Mounted>) -> Response {
-    answer::json(StatusCode::OK, of(site.auth.strategy()))
+    sent(of(site.auth.strategy()))
+}
+
+fn sent(document: &Document) -> Response {
+    answer::json_text(StatusCode::OK, pieces::body(document.compact.clone()))
 }
 
 /// What was done.
@@ -76,4 +97,17 @@ pub(super) struct InvalidBody {
     /// Always `validation_error`.
     #[schema(example = "validation_error")]
     pub(super) code: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_document_is_sent_in_short_frames() {
+        let document = of(Strategy::Jwt);
+        let frames = pieces::tests::frames(sent(document).into_body()).await;
+        assert!(frames.len() > 1);
+        assert!(frames.concat() == document.compact);
+    }
 }
