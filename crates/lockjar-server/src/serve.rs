@@ -63,13 +63,11 @@ pub(crate) async fn serve(config: Config) -> Outcome {
 
 /// The library on the database, with the strategy that was chosen.
 async fn open(config: &Config, port: u16) -> Result<Auth, Box<dyn std::error::Error>> {
-    if config.strategy() == Strategy::Session {
-        let builder = config.builder(port)?;
-        builder.check()?;
-        return Ok(builder.open_with(config.database.open().await?).await?);
-    }
-    config.builder_to_check(port)?.check()?;
+    config.validate(port)?;
     let store = config.database.open().await?;
+    if config.strategy() == Strategy::Session {
+        return Ok(config.builder(port)?.open_with(store).await?);
+    }
     let key = master_key(config, &*store).await?;
     let secrets = [Some(config.key_file()), config.introspection_secret_file()];
     secrets

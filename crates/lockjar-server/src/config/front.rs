@@ -7,6 +7,12 @@ use super::Config;
 use crate::front::{Front, MAX_CONNECTIONS};
 
 impl Config {
+    /// What `serve` refuses to start with and `check` finds, as far as settings tell it. Nothing is made.
+    pub(crate) fn validate(&self, port: u16) -> Result<(), ConfigError> {
+        self.front()?;
+        self.builder_to_check(port)?.check()
+    }
+
     /// Whether proxies say by the PROXY protocol, and not by a header, where requests come from.
     fn proxy_protocol(&self) -> bool {
         self.settings.proxy_protocol.unwrap_or(false)
