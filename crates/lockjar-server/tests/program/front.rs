@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::time::Duration;
 
+use lockjar_testing::free_port;
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
 use super::support::{Place, Server, eventually};
@@ -12,10 +13,14 @@ const ASK: &str = "GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: c
 
 /// A connection from 127.0.0.`last`.
 fn from(last: u8, server: &Server) -> TcpStream {
+    connected(last, server.port())
+}
+
+fn connected(last: u8, port: u16) -> TcpStream {
     let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     let source = SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, last), 0);
     bind(&socket, &source).unwrap();
-    let target = SocketAddrV4::new(Ipv4Addr::LOCALHOST, server.port());
+    let target = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
     connect(&socket, &target).unwrap();
     let stream = TcpStream::from(socket);
     let patience = Some(Duration::from_secs(20));
@@ -37,7 +42,10 @@ fn is_served(last: u8, server: &Server) -> bool {
 
 /// A connection that has a place: it was answered once, and keeps it.
 fn held(last: u8, server: &Server) -> TcpStream {
-    let mut stream = from(last, server);
+    answered(from(last, server))
+}
+
+fn answered(mut stream: TcpStream) -> TcpStream {
     let request = ASK.replace("Connection: close\r\n", "");
     stream.write_all(request.as_bytes()).unwrap();
     let mut start = [0; 12];
@@ -119,6 +127,22 @@ fn a_house_that_is_more_than_half_full_keeps_nobody_between_two_requests() {
     first.read_to_end(&mut rest).unwrap();
     let rest = String::from_utf8(rest).unwrap();
     assert!(rest.contains("connection: close"), "{rest}");
+}
+
+#[test]
+fn an_operator_may_have_every_place_of_the_operations_and_keeps_it() {
+    let place = Place::new();
+    let port = free_port();
+    let address = format!("127.0.0.1:{port}");
+    let _server = place.serve(&["--operations-listen", &address]);
+    let all: Vec<_> = (0..32).map(|_| answered(connected(2, port))).collect();
+    let refused = answer(connected(2, port), ASK.as_bytes());
+    assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+    for stream in all {
+        // What is left of the first answer, and the second.
+        let rest = answer(stream, ASK.as_bytes());
+        assert!(rest.contains("HTTP/1.1 200"), "{rest}");
+    }
 }
 
 #[test]
