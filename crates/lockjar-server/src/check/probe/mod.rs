@@ -80,7 +80,7 @@ pub(crate) fn look(target: &Target) -> Sight {
 fn look_within(target: &Target, budget: &mut Budget) -> Sight {
     let mut sight = Sight::default();
     let url = upgraded(target, budget, &mut sight);
-    let trusted = !is_https(&url) || handshake(&url, &target.roots, budget, &mut sight);
+    let trusted = !is_https(&url) || tls::look(&url, &target.roots, budget, &mut sight);
     let mut probe = Probe {
         account: target.account.as_ref(),
         trusted,
@@ -114,33 +114,6 @@ fn upgraded(target: &Target, budget: &mut Budget, sight: &mut Sight) -> Url {
             .filter(|to| asking::may_follow(&url, to) && is_https(to))
     });
     to.unwrap_or(url)
-}
-
-/// Whether the certificate may be trusted with a password. Where it was not seen, every request still asks for a good one.
-fn handshake(url: &Url, roots: &Roots, budget: &mut Budget, sight: &mut Sight) -> bool {
-    let mut begin = |version: &str| {
-        let name = url.origin().ascii_serialization();
-        budget.spend(format!("{version} handshake with {name}"))
-    };
-    let shaken = begin("TLS").and_then(|patience| trust::shake(url, roots, patience));
-    match &shaken {
-        Ok(shaken) => sight.add(tls::findings(shaken)),
-        Err(error) => sight.miss(format!("the certificate: {error}")),
-    }
-    let mut accepted = Vec::new();
-    for (old, name) in [
-        (hello::Old::Tls10, "TLS 1.0"),
-        (hello::Old::Tls11, "TLS 1.1"),
-    ] {
-        match begin(name).map(|patience| hello::is_accepted(url, old, patience)) {
-            Ok(Some(true)) => accepted.push(name),
-            Ok(Some(false)) => {}
-            Ok(None) => sight.miss(format!("whether {name} is accepted")),
-            Err(error) => sight.miss(format!("whether {name} is accepted: {error}")),
-        }
-    }
-    sight.add(tls::old_version(&accepted));
-    shaken.map_or(true, |shaken| shaken.refused.is_none())
 }
 
 /// A look at a site, under way.
