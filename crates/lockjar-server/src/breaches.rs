@@ -28,9 +28,10 @@ impl BreachApi {
         let (scheme, host) = parsed
             .as_ref()
             .map_or((None, None), |url| (url.scheme_str(), url.host()));
-        let is_fit = match (scheme, host) {
-            (Some("https"), Some(_)) => true,
-            (Some("http"), Some(host)) => ["localhost", "127.0.0.1", "[::1]"].contains(&host),
+        let is_here = host.is_some_and(|host| ["localhost", "127.0.0.1", "[::1]"].contains(&host));
+        let is_fit = match scheme {
+            Some("https") => host.is_some(),
+            Some("http") => is_here,
             _ => false,
         };
         if !is_fit || url.contains(['?', '#']) {
@@ -38,16 +39,23 @@ impl BreachApi {
                 "--password-breach-api {url:?} is no address of a service: write it like https://api.pwnedpasswords.com/range/"
             )));
         }
-        let agent = Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
-            .max_redirects(0)
-            .user_agent(concat!("lockjar/", env!("CARGO_PKG_VERSION")))
-            .build();
         Ok(Self {
-            agent: agent.into(),
+            agent: agent(is_here),
             url: format!("{}/", url.trim_end_matches('/')),
         })
     }
+}
+
+/// What is for this machine alone does not go through the proxy of the environment.
+fn agent(is_here: bool) -> Agent {
+    let mut config = Agent::config_builder()
+        .timeout_global(Some(PATIENCE))
+        .max_redirects(0)
+        .user_agent(concat!("lockjar/", env!("CARGO_PKG_VERSION")));
+    if is_here {
+        config = config.proxy(None);
+    }
+    config.build().into()
 }
 
 #[async_trait]

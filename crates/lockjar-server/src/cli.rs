@@ -72,8 +72,8 @@ pub(crate) enum Command {
     /// Say what is wrong with this deployment, numbered; exit 1 if anything is, 2 if the site did not answer
     ///
     /// The numbers are explained in docs/check.md. With --url a running site is asked as a browser would, Lockjar or not: some
-    /// fifteen requests, 40 and a minute at the most, one failed log-in under a made-up name and the same again as another site
-    /// would send it. Nothing is changed there.
+    /// fifteen requests, with TLS handshakes 40 and a minute at the most, one failed log-in under a made-up name and the same again as
+    /// another site would send it. Nothing is changed there.
     Check(CheckOptions),
     /// Write a consistent copy of a SQLite database to a new file; works while the server runs
     Backup {

@@ -106,7 +106,7 @@ impl Config {
             .cookie(self.cookie())
             .limits(self.limits())
             .password_policy(self.password_policy())
-            .trust_proxies(self.trusted_proxies()?)
+            .trust_proxies(self.header_writers()?)
             .per_address(self.per_address())
             .staleness(self.staleness());
         if let Some(retention) = self.settings.audit_retention {

@@ -15,7 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
 use crate::config::Config;
-use crate::front::{Door, Front, raise_limit};
+use crate::front::{Door, raise_limit};
 use crate::keyfile;
 use crate::listen::Listeners;
 use crate::output::say;
@@ -48,7 +48,7 @@ pub(crate) async fn serve(config: Config) -> Outcome {
     tracing::info!(listen = %address, database = %config.database, "open {} in a browser", auth.public_url());
     front.connections = raise_limit(front.connections);
     let server = Server {
-        door: Door::new(auth.router(), front).with_tls(tls),
+        door: Door::new(auth.router(), tls, front),
         graceful: GracefulShutdown::new(),
     };
     let operations = operations.map(|listeners| tokio::spawn(tell(listeners, auth.operations())));
@@ -63,13 +63,11 @@ pub(crate) async fn serve(config: Config) -> Outcome {
 
 /// The library on the database, with the strategy that was chosen.
 async fn open(config: &Config, port: u16) -> Result<Auth, Box<dyn std::error::Error>> {
-    if config.strategy() == Strategy::Session {
-        let builder = config.builder(port)?;
-        builder.check()?;
-        return Ok(builder.open_with(config.database.open().await?).await?);
-    }
-    config.builder_to_check(port)?.check()?;
+    config.validate(port)?;
     let store = config.database.open().await?;
+    if config.strategy() == Strategy::Session {
+        return Ok(config.builder(port)?.open_with(store).await?);
+    }
     let key = master_key(config, &*store).await?;
     let secrets = [Some(config.key_file()), config.introspection_secret_file()];
     secrets
@@ -100,11 +98,8 @@ async fn master_key(
 
 /// Answers operators, until the program stops.
 async fn tell(listeners: Listeners, router: Router) {
-    let limits = Front {
-        connections: OPERATORS,
-        ..Front::default()
-    };
-    let (door, graceful) = (Door::new(router, limits), GracefulShutdown::new());
+    let door = Door::for_operators(router, OPERATORS);
+    let graceful = GracefulShutdown::new();
     loop {
         if let Some((stream, peer)) = accept(&listeners).await {
             door.receive(stream, peer, graceful.watcher());

@@ -260,12 +260,13 @@ settings! {
     /// The header that they write [default: x-forwarded-for]
     #[arg(long, global = true, env = "LOCKJAR_FORWARDED_HEADER", value_name = "HEADER")]
     forwarded_header: ForwardedHeaderSetting,
-    /// Trusted proxies say where each connection comes from by the PROXY protocol, version 2, and nobody else is let in [default:
-    /// false]
+    /// Trusted proxies say where each connection comes from by the PROXY protocol, version 2, and no header does; nobody else is
+    /// let in [default: false]
     #[arg(long, global = true, env = "LOCKJAR_PROXY_PROTOCOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     proxy_protocol: bool,
-    /// Connections at once, of which one address that is no trusted proxy may have a quarter; others are told to come back
-    /// [default: 10000]
+    /// Connections at once, of which one address that is no trusted proxy may have a quarter, and a /48 of IPv6 half. When more
+    /// than half are taken, a newcomer has 2 seconds for its headers instead of 10, and each answer ends its connection. When
+    /// all are, a connection is closed, over plain http after a 503 (64 at a time) [default: 10000]
     #[arg(long, global = true, env = "LOCKJAR_MAX_CONNECTIONS", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_connections: u32,
     /// Failed log-ins an hour from one address [default: 100]

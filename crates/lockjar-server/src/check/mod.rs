@@ -151,13 +151,25 @@ mod tests {
 
     use super::*;
 
+    /// What the program is made of: a number that only a test names is none of its findings.
     fn sources(folder: &Path) -> String {
         let files = std::fs::read_dir(folder).unwrap();
         let read = |path: &Path| match path.is_dir() {
             true => sources(path),
-            false => std::fs::read_to_string(path).unwrap(),
+            false => without_tests(&std::fs::read_to_string(path).unwrap()).to_owned(),
         };
         files.map(|file| read(&file.unwrap().path())).collect()
+    }
+
+    fn without_tests(source: &str) -> &str {
+        source.split("#[cfg(test)]").next().unwrap()
+    }
+
+    #[test]
+    fn a_number_that_only_a_test_names_is_not_counted() {
+        let source = concat!("f(\"L050\")\n#[cfg", "(test)]\nmod tests { \"L999\" }");
+        let found = numbers(without_tests(source), "\"");
+        assert_eq!(found, BTreeSet::from(["L050".to_owned()]));
     }
 
     /// `L` and three digits behind this mark.

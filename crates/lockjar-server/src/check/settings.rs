@@ -27,10 +27,8 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
 
 /// What the server itself refuses to start with.
 fn refused(config: &Config) -> Option<Finding> {
-    let checked = config
-        .builder_to_check(config.listen_port())
-        .and_then(|builder| builder.check());
-    checked.err().map(|error| {
+    let validated = config.validate(config.listen_port());
+    validated.err().map(|error| {
         Finding::serious(
             "L002",
             error.to_string(),
@@ -217,6 +215,11 @@ mod tests {
             ("listen = \"[::]:8000\"".to_owned(), "L004"),
             (https.to_owned(), "L005"),
             ("trusted_proxies = [\"proxy.example\"]".to_owned(), "L002"),
+            ("proxy_protocol = true".to_owned(), "L002"),
+            (
+                "proxy_protocol = true\ntrusted_proxies = [\"proxy.example\"]".to_owned(),
+                "L002",
+            ),
             (format!("{https}cookie.name = \"session\""), "L010"),
             (format!("{https}cookie.domain = \"example.com\""), "L011"),
             (format!("{https}cookie.same_site = \"none\""), "L012"),

@@ -5,14 +5,15 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::response::Response;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
@@ -25,9 +26,10 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::crowd::{Crowd, Place};
-use super::pace::Pace;
 use super::proxy_protocol::read_source;
-use super::shed::{InFlight, Shedder, Turn, busy};
+use super::rate_limit::RateLimit;
+use super::shed::{Shedder, busy};
+use super::turns::{Turn, Turns};
 use crate::alarm::Alarm;
 
 /// A client that has not sent its request's headers by then is cut off; also how long an idle connection is kept.
@@ -52,13 +54,9 @@ pub(crate) struct Front {
     pub(crate) proxy_protocol: bool,
 }
 
-impl Default for Front {
-    fn default() -> Self {
-        Self {
-            connections: MAX_CONNECTIONS as usize,
-            proxies: TrustedProxies::default(),
-            proxy_protocol: false,
-        }
+impl Front {
+    fn is_proxy(&self, peer: SocketAddr) -> bool {
+        self.proxies.trusts(peer.ip())
     }
 }
 
@@ -66,52 +64,59 @@ impl Default for Front {
 pub(crate) struct Door {
     crowd: Arc<Crowd>,
     shedder: Shedder,
-    proxies: TrustedProxies,
-    host: Host,
+    host: Arc<Host>,
 }
 
 /// What every connection needs.
-#[derive(Clone)]
 struct Host {
     router: Router,
     tls: Option<TlsAcceptor>,
-    in_flight: InFlight,
-    proxy_protocol: bool,
+    turns: Arc<Turns>,
+    /// None among operators, who are not kept from one another.
+    front: Option<Front>,
 }
 
 impl Door {
-    pub(crate) fn new(router: Router, front: Front) -> Self {
+    /// To which anybody may come.
+    pub(crate) fn new(router: Router, tls: Option<TlsAcceptor>, front: Front) -> Self {
         Self {
             crowd: Crowd::new(front.connections),
             shedder: Shedder::new(),
-            proxies: front.proxies,
-            host: Host {
+            host: Arc::new(Host {
                 router,
-                tls: None,
-                in_flight: InFlight::new(),
-                proxy_protocol: front.proxy_protocol,
-            },
+                tls,
+                turns: Turns::for_anybody(front.connections),
+                front: Some(front),
+            }),
         }
     }
 
-    pub(crate) fn with_tls(mut self, tls: Option<TlsAcceptor>) -> Self {
-        self.host.tls = tls;
-        self
+    /// To which operators come: each may have every place, and all the time that there is.
+    pub(crate) fn for_operators(router: Router, connections: usize) -> Self {
+        Self {
+            crowd: Crowd::of_operators(connections),
+            shedder: Shedder::new(),
+            host: Arc::new(Host {
+                router,
+                tls: None,
+                turns: Turns::new(connections),
+                front: None,
+            }),
+        }
     }
 
     /// Serves a connection, or tells it that there is no place. Its place goes when it does.
     pub(crate) fn receive(&self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
-        let is_proxy = self.proxies.trusts(peer.ip());
-        if self.host.proxy_protocol && !is_proxy {
+        if self.host.speaks_proxy_protocol() && self.host.counted(peer).is_some() {
             tracing::debug!(%peer, "a connection that comes from no trusted proxy was closed");
             return;
         }
         // Answers are small: waiting to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
         limit_sending(&stream);
-        match self.crowd.admit((!is_proxy).then(|| peer.ip())) {
+        match self.crowd.admit(self.host.counted(peer)) {
             Ok(place) => {
-                tokio::spawn(self.host.clone().serve(stream, peer, place, watcher));
+                tokio::spawn(Arc::clone(&self.host).serve(stream, peer, place, watcher));
             }
             Err(why) => {
                 tracing::debug!(%peer, ?why, "a connection was shed");
@@ -125,67 +130,113 @@ impl Door {
 }
 
 impl Host {
-    async fn serve(self, stream: TcpStream, peer: SocketAddr, place: Place, watcher: Watcher) {
-        let patience = match place.is_tight {
+    fn speaks_proxy_protocol(&self) -> bool {
+        self.front
+            .as_ref()
+            .is_some_and(|front| front.proxy_protocol)
+    }
+
+    /// The address that such a connection counts for; none where many come from there.
+    fn counted(&self, peer: SocketAddr) -> Option<IpAddr> {
+        let front = self.front.as_ref()?;
+        (!front.is_proxy(peer)).then(|| peer.ip())
+    }
+
+    async fn serve(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        place: Place,
+        watcher: Watcher,
+    ) {
+        let patience = match place.is_tight() {
             true => TIGHT_TIMEOUT,
             false => HEADER_TIMEOUT,
         };
-        if let Err(error) = self.introduce(stream, peer, patience, watcher).await {
+        let guest = Guest {
+            peer,
+            place,
+            patience,
+        };
+        if let Err(error) = self.introduce(stream, guest, watcher).await {
             tracing::debug!(%peer, %error, "a connection ended early");
         }
-        drop(place);
     }
 
     /// What comes before HTTP, and then that.
     async fn introduce(
-        self,
+        self: Arc<Self>,
         mut stream: TcpStream,
-        mut peer: SocketAddr,
-        patience: Duration,
+        mut guest: Guest,
         watcher: Watcher,
     ) -> io::Result<()> {
-        if self.proxy_protocol {
-            peer = timeout(patience, read_source(&mut stream, peer)).await??;
+        let patience = guest.patience;
+        if self.speaks_proxy_protocol() {
+            guest.peer = timeout(patience, read_source(&mut stream, guest.peer)).await??;
+            self.count_source(&mut guest)?;
         }
         let Some(tls) = self.tls.clone() else {
-            return self.converse(stream, peer, patience, watcher).await;
+            return self.converse(stream, guest, watcher).await;
         };
         let stream = timeout(patience, tls.accept(stream)).await??;
-        self.converse(stream, peer, patience, watcher).await
+        self.converse(stream, guest, watcher).await
+    }
+
+    /// Whom a proxy names has as many places as if they had come without it.
+    fn count_source(&self, guest: &mut Guest) -> io::Result<()> {
+        let Some(address) = self.counted(guest.peer) else {
+            return Ok(());
+        };
+        let counted = guest.place.count(address);
+        counted.map_err(|why| io::Error::other(format!("no place for {address}: {why:?}")))
     }
 
     async fn converse<S>(
-        self,
+        self: Arc<Self>,
         stream: S,
-        peer: SocketAddr,
-        patience: Duration,
+        guest: Guest,
         watcher: Watcher,
     ) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let Guest {
+            peer,
+            place,
+            patience,
+        } = guest;
         let mut http = http1::Builder::new();
         http.timer(Alarm::new(patience))
             .header_read_timeout(patience)
             .max_buf_size(MAX_HEADERS)
             // Head and body are short: one copied buffer costs the kernel less than a list of two.
             .writev(false);
-        let (router, in_flight) = (TowerToHyperService::new(self.router), self.in_flight);
-        let (pace, began) = (Mutex::new(Pace::default()), Instant::now());
+        let router = TowerToHyperService::new(self.router.clone());
+        let (place, turns) = (Arc::new(place), Arc::clone(&self.turns));
+        let (limit, began) = (Mutex::new(RateLimit::default()), Instant::now());
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
-            let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
-            let wait = pace.wait(|| began.elapsed());
+            let mut limit = limit.lock().unwrap_or_else(PoisonError::into_inner);
+            let wait = limit.wait(|| began.elapsed());
+            let turn = turns.begin(&place, !request.body().is_end_stream());
             // Nothing is done before it is waited for.
-            let begun = in_flight.begin().map(|turn| (turn, router.call(request)));
-            answer(wait, begun)
+            let begun = turn.map(|turn| (turn, router.call(request)));
+            closing(answer(wait, begun), Arc::clone(&place))
         });
         let connection = http.serve_connection(TokioIo::new(stream), service);
         watcher.watch(connection).await.map_err(io::Error::other)
     }
 }
 
-async fn answer<F>(wait: Option<Duration>, begun: Option<(Turn, F)>) -> Result<Response, Infallible>
+/// Whoever has a place.
+struct Guest {
+    peer: SocketAddr,
+    place: Place,
+    /// With what they have to say first.
+    patience: Duration,
+}
+
+async fn answer<F>(wait: Option<Duration>, begun: Option<(Turn, F)>) -> Response
 where
     F: Future<Output = Result<Response, Infallible>>,
 {
@@ -193,9 +244,22 @@ where
         sleep(wait).await;
     }
     match begun {
-        Some((_turn, answering)) => answering.await,
-        None => Ok(busy()),
+        Some((_turn, answering)) => answering.await.unwrap_or_else(|never| match never {}),
+        None => busy(),
     }
+}
+
+/// Where it is tight, nobody keeps a place between two requests.
+async fn closing(
+    answering: impl Future<Output = Response>,
+    place: Arc<Place>,
+) -> Result<Response, Infallible> {
+    let mut response = answering.await;
+    if place.is_tight() {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
+    Ok(response)
 }
 
 #[cfg(target_os = "linux")]
@@ -206,3 +270,61 @@ fn limit_sending(stream: &TcpStream) {
 
 #[cfg(not(target_os = "linux"))]
 fn limit_sending(_stream: &TcpStream) {}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+    use std::task::{Context, Poll, Waker};
+
+    use hyper::StatusCode;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    type Ready = std::future::Ready<Result<Response, Infallible>>;
+
+    fn begun() -> Option<(Turn, Ready)> {
+        let place = Arc::new(Crowd::new(1).admit(None).unwrap());
+        let turn = Turns::new(1).begin(&place, false).unwrap();
+        Some((turn, ready(Ok(Response::default()))))
+    }
+
+    /// What is answered without any wait.
+    async fn at_once(answering: impl Future<Output = Response>) -> Option<StatusCode> {
+        let answering = std::pin::pin!(answering);
+        match answering.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(response) => Some(response.status()),
+            Poll::Pending => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_has_a_turn_is_answered_and_whoever_has_none_is_told_to_come_back() {
+        assert_eq!(at_once(answer(None, begun())).await, Some(StatusCode::OK));
+        let none = None::<(Turn, Ready)>;
+        let response = answer(None, none).await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()["retry-after"], "1");
+    }
+
+    #[tokio::test]
+    async fn whoever_asks_too_fast_is_answered_but_not_at_once() {
+        assert_eq!(at_once(answer(Some(HOUR), begun())).await, None);
+        let response = answer(Some(Duration::from_millis(1)), begun()).await;
+        assert_eq!(response.status(), StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn only_where_it_is_tight_an_answer_ends_the_connection() {
+        let crowd = Crowd::new(2);
+        let first = Arc::new(crowd.admit(None).unwrap());
+        let ends = async || {
+            let response = closing(answer(None, begun()), Arc::clone(&first)).await;
+            response.unwrap().headers().get(CONNECTION).cloned()
+        };
+        assert_eq!(ends().await, None);
+        let _second = crowd.admit(None).unwrap();
+        assert_eq!(ends().await.unwrap(), "close");
+    }
+}

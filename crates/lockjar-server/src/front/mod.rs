@@ -3,9 +3,10 @@
 mod crowd;
 mod descriptors;
 mod door;
-mod pace;
 mod proxy_protocol;
+mod rate_limit;
 mod shed;
+mod turns;
 
 pub(crate) use descriptors::raise_limit;
 pub(crate) use door::{Door, Front, MAX_CONNECTIONS};

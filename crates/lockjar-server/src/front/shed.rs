@@ -9,36 +9,16 @@ use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// Requests that are answered at once; more than that are waiting for a database that does not keep up.
-const REQUESTS: usize = 2_048;
 /// Connections that are told so at once; more are closed without a word.
 const TOLD: usize = 64;
 /// How long one of them is listened to, so that its answer is not lost with what it still sends.
 const PATIENCE: Duration = Duration::from_secs(1);
 const BODY: &str = r#"{"detail":"The server is busy: try again in a second.","code":"overloaded"}"#;
 
-/// A request's place.
-pub(super) type Turn = OwnedSemaphorePermit;
-
-/// The requests under way, on all connections.
-#[derive(Clone)]
-pub(super) struct InFlight(Arc<Semaphore>);
-
-impl InFlight {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(REQUESTS)))
-    }
-
-    /// A place for a request, if there is one.
-    pub(super) fn begin(&self) -> Option<Turn> {
-        Arc::clone(&self.0).try_acquire_owned().ok()
-    }
-}
-
-/// The answer that there is none.
+/// The answer to a request for which there is no turn.
 pub(super) fn busy() -> Response {
     let mut response = Response::new(Body::from(BODY));
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
@@ -79,20 +59,4 @@ async fn tell(mut stream: TcpStream) -> std::io::Result<()> {
     let mut sink = [0; 1024];
     while stream.read(&mut sink).await? > 0 {}
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_above_the_limit_are_answered_503_until_one_has_ended() {
-        let in_flight = InFlight::new();
-        let mut begun: Vec<_> = (0..REQUESTS).map(|_| in_flight.begin().unwrap()).collect();
-        assert!(in_flight.begin().is_none());
-        assert_eq!(busy().status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(busy().headers()[RETRY_AFTER], "1");
-        begun.pop();
-        assert!(in_flight.begin().is_some());
-    }
 }

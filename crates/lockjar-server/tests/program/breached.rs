@@ -284,6 +284,26 @@ fn a_service_is_told_five_digits_and_no_more() {
 }
 
 #[test]
+fn a_service_on_this_machine_is_asked_through_no_proxy() {
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let (url, asked) = service(&format!("{}:12\r\n", &hex(STOLEN)[5..]));
+    let place = Place::new();
+    let mut command = place.command();
+    command
+        .env(
+            "ALL_PROXY",
+            format!("http://{}", proxy.local_addr().unwrap()),
+        )
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy");
+    let server = place.start(command, &[&format!("--password-breach-api={url}")]);
+    assert_eq!(sign_up(&server, "alice", STOLEN).status, 422);
+    assert!(asked.recv().is_ok());
+    assert!(proxy.accept().is_err(), "the proxy was asked");
+}
+
+#[test]
 fn a_service_that_is_down_or_talks_nonsense_keeps_nobody_out_and_the_log_names_no_secret() {
     // Nobody listens at a port that was just given back.
     let nobody = TcpListener::bind("127.0.0.1:0")

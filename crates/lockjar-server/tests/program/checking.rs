@@ -1,7 +1,8 @@
 //! `lockjar check --url`, against our own server and sites that are naive or hostile.
 
 use std::io::Write;
-use std::process::{Output, Stdio};
+use std::net::TcpListener;
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -21,8 +22,11 @@ fn check(arguments: &[&str]) -> (Option<i32>, Value) {
 
 /// The same, logged in as alice.
 fn check_logged_in(place: &Place, arguments: &[&str]) -> (Option<i32>, Value) {
+    with_account(place.command(), arguments)
+}
+
+fn with_account(mut command: Command, arguments: &[&str]) -> (Option<i32>, Value) {
     let account = ["check", "--json", "--username", "alice", "--password-stdin"];
-    let mut command = place.command();
     let mut child = command
         .args([&account, arguments].concat())
         .stdin(Stdio::piped())
@@ -150,7 +154,7 @@ fn a_token_that_was_set_on_the_way_comes_along() {
 /// The address that people open is not the one that the server was told.
 #[test]
 fn a_server_that_refuses_its_own_page_is_found() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = port.local_addr().unwrap().to_string();
     drop(port);
     let place = Place::new();
@@ -174,6 +178,44 @@ fn a_form_that_sends_a_password_astray_is_found_and_gets_none() {
     assert_eq!(numbers(&report), ["L112", "L113"]);
     assert!(!report["asked"].to_string().contains("POST"), "{report}");
     assert!(is_unseen(&report, "the session's cookie"), "{report}");
+}
+
+/// Another port of the host is another program, and perhaps somebody else's.
+#[test]
+fn a_form_that_leads_to_another_port_is_not_sent() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let action = format!("http://{}/", other.local_addr().unwrap());
+    let url = site(move |_| says("200 OK", GOOD, &FORM.replace("/login", &action)));
+    let (_, report) = check_logged_in(&Place::new(), &["--url", &url]);
+    assert!(!report["asked"].to_string().contains("POST"), "{report}");
+    assert!(is_unseen(&report, "nothing is sent"), "{report}");
+    assert!(nobody_came(&other));
+}
+
+/// A proxy of the environment is on another machine, and would read the password.
+#[test]
+fn what_is_for_this_machine_alone_goes_through_no_proxy() {
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let place = Place::new();
+    let server = place.serve(&[]);
+    server.register("alice");
+    for name in ["HTTP_PROXY", "ALL_PROXY"] {
+        let mut command = place.command();
+        command
+            .env(name, &address)
+            .env_remove("NO_PROXY")
+            .env_remove("no_proxy");
+        let (code, report) = with_account(command, &["--url", &server.url]);
+        assert_eq!((numbers(&report), code), (vec![], Some(0)), "{report}");
+    }
+    assert!(nobody_came(&proxy));
+}
+
+fn nobody_came(listener: &TcpListener) -> bool {
+    listener.set_nonblocking(true).unwrap();
+    let came = listener.accept();
+    came.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
 }
 
 /// One that builds its links from what anybody says the host is, and hands answers to whoever asks.
@@ -315,6 +357,9 @@ fn an_untrusted_certificate_is_told_with_its_reason_and_gets_no_password() {
         "{report}"
     );
     assert!(report.to_string().contains("no authority"), "{report}");
+    let asked = report["asked"].as_array().unwrap().iter();
+    let handshakes = asked.filter(|it| it.as_str().unwrap().contains("handshake"));
+    assert_eq!(handshakes.count(), 3, "each is told: {report}");
     assert!(is_unseen(&report, "the password was not sent"), "{report}");
     let (code, report) = check_logged_in(&place, &["--url", &server.url, "--ca", "cert.pem"]);
     assert_eq!((numbers(&report), code), (vec![], Some(0)), "{report}");

@@ -87,21 +87,23 @@ impl Gathered {
         } else if self.this_minute.allows(&record, network) {
             self.alike.insert(alike, record);
         } else {
-            self.add_beyond(record);
+            self.add_beyond(&record);
         }
     }
 
-    fn add_beyond(&mut self, record: Record) {
+    fn add_beyond(&mut self, record: &Record) {
         let is_room = self.beyond.len() < WAITING;
         let user = record.user.filter(|_| is_room);
         let of_many = Record {
+            at: record.at,
+            event: record.event,
+            by_operator: false,
             user,
             session: None,
             address: None,
             request: None,
             detail: Some("from many, or at many".to_owned()),
             times: 0,
-            ..record
         };
         let many = self.beyond.entry((of_many.event, user));
         many.or_insert(of_many).times += 1;

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::response::Response;
@@ -14,7 +13,7 @@ use bytes::Bytes;
 use http::{HeaderValue, header};
 use utoipa_swagger_ui::{Config, SwaggerFile};
 
-use super::{Mounted, answer};
+use super::{Mounted, answer, pieces};
 
 /// The hash is of the one style element that Swagger UI makes for itself; nothing else inline is let through.
 const CSP: HeaderValue = HeaderValue::from_static(
@@ -62,7 +61,7 @@ fn file(name: &str) -> Response {
 }
 
 fn found(file: SwaggerFile<'static>) -> Response {
-    let mut response = Response::new(body(file.bytes));
+    let mut response = Response::new(pieces::body(shared(file.bytes)));
     let headers = response.headers_mut();
     let characters = match file.content_type.starts_with("text/") {
         true => "; charset=utf-8",
@@ -87,9 +86,24 @@ fn found(file: SwaggerFile<'static>) -> Response {
 }
 
 /// A file that lies in the binary is sent from there: a copy for each request would let strangers fill the memory.
-fn body(bytes: Cow<'static, [u8]>) -> Body {
+fn shared(bytes: Cow<'static, [u8]>) -> Bytes {
     match bytes {
-        Cow::Borrowed(bytes) => Body::from(Bytes::from_static(bytes)),
-        Cow::Owned(bytes) => Body::from(bytes),
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => Bytes::from(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_longest_file_is_sent_whole_and_in_short_frames() {
+        let name = "swagger-ui-bundle.js";
+        let whole = utoipa_swagger_ui::serve(name, Arc::clone(&CONFIG));
+        let whole = whole.unwrap().unwrap().bytes;
+        let frames = pieces::tests::frames(file(name).into_body()).await;
+        assert!(frames.len() > 50);
+        assert!(frames.concat() == *whole);
     }
 }

@@ -16,6 +16,7 @@ mod guard;
 mod next;
 mod openapi;
 mod pages;
+mod pieces;
 mod routes;
 
 pub use answer::{method_not_allowed, not_found};

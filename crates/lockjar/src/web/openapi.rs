@@ -124,3 +124,17 @@ pub(super) struct InvalidBody {
     #[schema(example = "validation_error")]
     pub(super) code: &'static str,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::pieces;
+
+    #[tokio::test]
+    async fn the_document_is_longer_than_a_frame_and_sent_in_short_ones() {
+        let document = bytes::Bytes::from(openapi_json(Strategy::Jwt));
+        let frames = pieces::tests::frames(pieces::body(document.clone())).await;
+        assert!(frames.len() > 1);
+        assert!(frames.concat() == document);
+    }
+}

@@ -19,7 +19,7 @@ use http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Mounted, answer, assets, openapi};
+use super::{Mounted, answer, assets, openapi, pieces};
 use crate::auth::{Auth, Strategy};
 
 pub(super) use tokens::INTROSPECT;
@@ -83,7 +83,7 @@ fn assets() -> Router<Mounted> {
 pub(super) fn program(auth: &Auth) -> Router<Mounted> {
     let (api, _) = program_api().split_for_parts();
     let document = Bytes::from(openapi::served(auth));
-    let serve = async move || answer::json_text(StatusCode::OK, document.clone());
+    let serve = async move || answer::json_text(StatusCode::OK, pieces::body(document.clone()));
     let routes = api.route("/openapi.json", get(serve));
     #[cfg(feature = "docs")]
     let routes = routes.merge(super::docs::routes());

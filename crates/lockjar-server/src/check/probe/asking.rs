@@ -1,36 +1,17 @@
 //! Asks the site, within bounds: it may be slow, endless or hostile. Nothing is judged here.
 
 use std::io::Read;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use ureq::http::Response;
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, RequestBuilder};
 use url::Url;
 
-use super::answer::{Answer, Method, is_https, told};
+use super::answer::{Answer, Method, is_https, is_loopback, told};
+use super::budget::Budget;
 use super::trust::Roots;
 
-/// How long a site may take, however its bytes trickle.
-#[derive(Clone, Copy)]
-pub(super) struct Patience {
-    /// For one answer.
-    one: Duration,
-    /// For all of them.
-    all: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            one: Duration::from_secs(10),
-            all: Duration::from_secs(60),
-        }
-    }
-}
-
-/// More requests than a check has reason to make.
-pub(super) const REQUESTS: usize = 40;
 /// What is read of a body, in bytes.
 pub(super) const BODY: u64 = 1024 * 1024;
 /// All header lines of an answer together, in bytes.
@@ -47,17 +28,15 @@ const TELLING: [&str; 5] = [
     "X-Forwarded-Proto",
 ];
 
-/// Makes requests and keeps a list of them.
-pub(super) struct Asker {
+/// Makes requests, as long as the budget lasts.
+pub(super) struct Asker<'a> {
     agent: Agent,
-    patience: Patience,
-    until: Instant,
-    asked: Vec<String>,
+    budget: &'a mut Budget,
 }
 
-impl Asker {
+impl<'a> Asker<'a> {
     /// Without `verified` any certificate will do: then no secret may be sent.
-    pub(super) fn new(roots: &Roots, verified: bool, patience: Patience) -> Self {
+    pub(super) fn new(roots: &Roots, verified: bool, budget: &'a mut Budget) -> Self {
         let tls = TlsConfig::builder()
             .root_certs(match roots.own() {
                 Some(own) => RootCerts::Specific(own),
@@ -72,9 +51,7 @@ impl Asker {
             .user_agent(concat!("lockjar-check/", env!("CARGO_PKG_VERSION")));
         Self {
             agent: config.build().into(),
-            patience,
-            until: Instant::now() + patience.all,
-            asked: Vec::new(),
+            budget,
         }
     }
 
@@ -84,8 +61,8 @@ impl Asker {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let config = request.config().timeout_global(Some(patience));
-        read(url, Method::Get, config.build().call())
+        let request = bounded(request, url, patience);
+        read(url, Method::Get, request.call())
     }
 
     pub(super) fn post(
@@ -99,9 +76,9 @@ impl Asker {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let config = request.config().timeout_global(Some(patience));
+        let request = bounded(request, url, patience);
         let pairs = form.iter().map(|(name, value)| (&**name, &**value));
-        read(url, Method::Post, config.build().send_form(pairs))
+        read(url, Method::Post, request.send_form(pairs))
     }
 
     /// Follows redirects, but only to the same host, and never from https back to plain http.
@@ -117,11 +94,6 @@ impl Asker {
         Ok(way)
     }
 
-    /// Every request that was made.
-    pub(super) fn asked(self) -> Vec<String> {
-        self.asked
-    }
-
     /// How long the answer may take, unless there is no more to be asked.
     fn note(
         &mut self,
@@ -129,21 +101,20 @@ impl Asker {
         url: &Url,
         headers: &[(&str, &str)],
     ) -> Result<Duration, String> {
-        let left = self.until.saturating_duration_since(Instant::now());
-        if left.is_zero() || self.asked.len() >= REQUESTS {
-            return Err(format!(
-                "the check ends after {REQUESTS} requests or {} seconds",
-                self.patience.all.as_secs()
-            ));
-        }
         let telling = headers.iter().filter(|(name, _)| TELLING.contains(name));
         let telling = telling.map(|(name, value)| format!(" ({name}: {value})"));
-        self.asked.push(format!(
-            "{method} {}{}",
-            told(url),
-            telling.collect::<String>()
-        ));
-        Ok(left.min(self.patience.one))
+        let telling: String = telling.collect();
+        self.budget
+            .spend(format!("{method} {}{telling}", told(url)))
+    }
+}
+
+/// In time, and not through the proxy of the environment where that would be told what is for this machine alone.
+fn bounded<B>(request: RequestBuilder<B>, url: &Url, patience: Duration) -> RequestBuilder<B> {
+    let config = request.config().timeout_global(Some(patience));
+    match is_loopback(url) {
+        true => config.proxy(None).build(),
+        false => config.build(),
     }
 }
 
@@ -178,6 +149,7 @@ mod tests {
     use std::io::Write;
     use std::net::TcpListener;
 
+    use super::super::budget::{Patience, REQUESTS};
     use super::*;
 
     /// Says this, and then a letter now and then for as long as somebody listens.
@@ -196,15 +168,16 @@ mod tests {
         Url::parse(&url).unwrap()
     }
 
-    fn hasty(all: Duration) -> Asker {
-        let one = Duration::from_secs(1);
-        Asker::new(&Roots::read(None).unwrap(), true, Patience { one, all })
+    fn hasty() -> Budget {
+        let (one, all) = (Duration::from_secs(1), Duration::from_secs(60));
+        Budget::new(Patience { one, all })
     }
 
     /// Without a bound these would never end.
     #[test]
     fn an_answer_that_trickles_for_ever_is_left() {
-        let mut asker = hasty(Duration::from_secs(60));
+        let mut budget = hasty();
+        let mut asker = Asker::new(&Roots::read(None).unwrap(), true, &mut budget);
         let body = asker
             .get(&trickling("HTTP/1.1 200 OK\r\n\r\n"), &[])
             .unwrap();
@@ -214,25 +187,14 @@ mod tests {
     }
 
     #[test]
-    fn when_the_time_is_over_nothing_more_is_asked() {
-        let mut asker = hasty(Duration::ZERO);
-        let nobody = Url::parse("http://127.0.0.1:9").unwrap();
-        assert!(
-            asker
-                .get(&nobody, &[])
-                .is_err_and(|error| error.contains("the check ends"))
-        );
-        assert!(asker.asked().is_empty());
-    }
-
-    #[test]
-    fn there_is_an_end_of_requests() {
-        let mut asker = hasty(Duration::from_secs(60));
+    fn every_request_is_paid_from_the_budget() {
+        let mut budget = hasty();
+        let mut asker = Asker::new(&Roots::read(None).unwrap(), true, &mut budget);
         let nobody = Url::parse("http://127.0.0.1:9").unwrap();
         for _ in 0..REQUESTS + 10 {
             assert!(asker.get(&nobody, &[]).is_err());
         }
-        assert_eq!(asker.asked().len(), REQUESTS);
+        assert_eq!(budget.asked().len(), REQUESTS);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! [RFC 5246]: https://www.rfc-editor.org/rfc/rfc5246
 
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use url::{Host, Url};
 
@@ -22,8 +23,8 @@ const SERVER_HELLO: u8 = 2;
 const SUITES: [u16; 7] = [0xc013, 0xc014, 0xc009, 0xc00a, 0x002f, 0x0035, 0x000a];
 
 /// Whether the site agrees; `None` where it is not clear what it said.
-pub(super) fn is_accepted(url: &Url, old: Old) -> Option<bool> {
-    let mut stream = Bounded::connect(url).ok()?;
+pub(super) fn is_accepted(url: &Url, old: Old, patience: Duration) -> Option<bool> {
+    let mut stream = Bounded::connect(url, patience).ok()?;
     stream.write_all(&greeting(url, old)).ok()?;
     let mut answer = Vec::new();
     match stream.take(16).read_to_end(&mut answer) {
@@ -143,7 +144,8 @@ mod tests {
             }
         });
         let url = Url::parse(&url).unwrap();
-        assert_eq!(is_accepted(&url, Old::Tls10), Some(false));
-        assert_eq!(is_accepted(&url, Old::Tls11), Some(false));
+        for old in [Old::Tls10, Old::Tls11] {
+            assert_eq!(is_accepted(&url, old, Duration::from_secs(10)), Some(false));
+        }
     }
 }

@@ -31,7 +31,7 @@ pub(super) struct Seen {
 
 /// Logs in twice: as whoever has been to the page, and with session cookies that somebody planted.
 pub(super) fn look(
-    asker: &mut Asker,
+    asker: &mut Asker<'_>,
     page: &Url,
     form: &Form,
     account: &Account,
@@ -77,7 +77,7 @@ pub(super) fn look(
 
 /// The cookies that were sent, the answer, and what the browser holds then.
 fn log_in(
-    asker: &mut Asker,
+    asker: &mut Asker<'_>,
     page: &Url,
     form: &Form,
     account: &Account,
@@ -159,7 +159,11 @@ fn adopted(before: &Jar, answer: &Answer) -> Vec<Finding> {
 }
 
 /// Logs out of Lockjar, and looks whether the cookie is worth nothing then.
-pub(super) fn log_out(asker: &mut Asker, page: &Url, jar: &Jar) -> Result<Option<Finding>, String> {
+pub(super) fn log_out(
+    asker: &mut Asker<'_>,
+    page: &Url,
+    jar: &Jar,
+) -> Result<Option<Finding>, String> {
     let place = |path: &str| page.join(path).map_err(|error| error.to_string());
     let (leave, protected) = (place("/logout")?, place("/protected")?);
     let cookies = cookie_header(jar);

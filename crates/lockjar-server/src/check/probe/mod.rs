@@ -1,11 +1,13 @@
 //! Findings in the running site: L05x and from L070 on. Asked from outside, as a browser would.
 //!
-//! Every rule is a pure function of answers; [`asking`] gets them, [`trust`] and [`hello`] look at the handshake. What
+//! Every rule is a pure function of answers; [`asking`] gets them, [`trust`] and [`hello`] look at the handshake, all three
+//! within one [`budget`]. What
 //! could not be seen is told as such, and never taken for safe.
 
 mod answer;
 mod asking;
 mod browser;
+mod budget;
 mod clock;
 mod cookie;
 mod csrf;
@@ -23,7 +25,8 @@ use url::Url;
 
 use super::Finding;
 use answer::{Answer, is_https, is_loopback, told};
-use asking::{Asker, Patience};
+use asking::Asker;
+use budget::{Budget, Patience};
 use form::{Form, Page};
 use log_in::Jar;
 
@@ -45,7 +48,7 @@ pub(crate) struct Target {
 #[derive(Default)]
 pub(crate) struct Sight {
     pub(crate) findings: Vec<Finding>,
-    /// Every request.
+    /// Every request and handshake.
     pub(crate) asked: Vec<String>,
     /// What could not be judged, and why.
     pub(crate) unseen: Vec<String>,
@@ -68,13 +71,20 @@ impl Sight {
 }
 
 pub(crate) fn look(target: &Target) -> Sight {
+    let mut budget = Budget::new(Patience::default());
+    let mut sight = look_within(target, &mut budget);
+    sight.asked = budget.asked();
+    sight
+}
+
+fn look_within(target: &Target, budget: &mut Budget) -> Sight {
     let mut sight = Sight::default();
-    let url = upgraded(target, &mut sight);
-    let trusted = !is_https(&url) || handshake(&url, &target.roots, &mut sight);
+    let url = upgraded(target, budget, &mut sight);
+    let trusted = !is_https(&url) || tls::look(&url, &target.roots, budget, &mut sight);
     let mut probe = Probe {
         account: target.account.as_ref(),
         trusted,
-        asker: Asker::new(&target.roots, trusted, Patience::default()),
+        asker: Asker::new(&target.roots, trusted, budget),
         jar: Jar::new(),
         sight,
     };
@@ -86,17 +96,16 @@ pub(crate) fn look(target: &Target) -> Sight {
             "Start the server, or give the address that people open",
         )]),
     }
-    probe.sight.asked.extend(probe.asker.asked());
     probe.sight
 }
 
 /// Where plain http leads, if that is https of the same host: there the rest is looked at.
-fn upgraded(target: &Target, sight: &mut Sight) -> Url {
+fn upgraded(target: &Target, budget: &mut Budget, sight: &mut Sight) -> Url {
     let url = target.url.clone();
     if is_https(&url) || is_loopback(&url) {
         return url;
     }
-    let mut asker = Asker::new(&target.roots, true, Patience::default());
+    let mut asker = Asker::new(&target.roots, true, budget);
     let plain = asker.get(&url, &[]);
     let to = plain.as_ref().ok().and_then(|plain| {
         sight.add(redirect::findings(plain));
@@ -104,41 +113,14 @@ fn upgraded(target: &Target, sight: &mut Sight) -> Url {
             .redirect()
             .filter(|to| asking::may_follow(&url, to) && is_https(to))
     });
-    sight.asked.extend(asker.asked());
     to.unwrap_or(url)
-}
-
-/// Whether the certificate may be trusted with a password. Where it was not seen, every request still asks for a good one.
-fn handshake(url: &Url, roots: &Roots, sight: &mut Sight) -> bool {
-    let name = url.origin().ascii_serialization();
-    sight
-        .asked
-        .push(format!("three TLS handshakes with {name}"));
-    let shaken = trust::shake(url, roots);
-    match &shaken {
-        Ok(shaken) => sight.add(tls::findings(shaken)),
-        Err(error) => sight.miss(format!("the certificate: {error}")),
-    }
-    let mut accepted = Vec::new();
-    for (old, name) in [
-        (hello::Old::Tls10, "TLS 1.0"),
-        (hello::Old::Tls11, "TLS 1.1"),
-    ] {
-        match hello::is_accepted(url, old) {
-            Some(true) => accepted.push(name),
-            Some(false) => {}
-            None => sight.miss(format!("whether {name} is accepted")),
-        }
-    }
-    sight.add(tls::old_version(&accepted));
-    shaken.map_or(true, |shaken| shaken.refused.is_none())
 }
 
 /// A look at a site, under way.
 struct Probe<'a> {
     account: Option<&'a Account>,
     trusted: bool,
-    asker: Asker,
+    asker: Asker<'a>,
     /// What a browser would hold by now.
     jar: Jar,
     sight: Sight,
@@ -209,7 +191,7 @@ impl Probe<'_> {
             None => "there is no form with a field for a password",
             Some(form) => {
                 self.sight.add(form.findings(&answer.url));
-                match form.is_get || form.action.host() != answer.url.host() {
+                match form.is_get || form.action.origin() != answer.url.origin() {
                     true => "nothing is sent to such a form",
                     false => return Some(form.clone()),
                 }
@@ -412,6 +394,30 @@ mod tests {
         assert!(!private(site, "https://b.example/in", true));
         assert!(!private(site, "http://a.example/in", true));
         assert!(!private(local, "http://localhost:9000/login", true));
+    }
+
+    #[test]
+    fn when_the_budget_is_spent_nobody_is_asked_and_no_hand_is_shaken() {
+        for url in [
+            "https://192.0.2.1/",
+            "http://192.0.2.1/",
+            "http://127.0.0.1:9/",
+        ] {
+            let target = Target {
+                url: Url::parse(url).unwrap(),
+                roots: Roots::read(None).unwrap(),
+                account: None,
+            };
+            let mut budget = Budget::new(Patience {
+                all: std::time::Duration::ZERO,
+                ..Patience::default()
+            });
+            let sight = look_within(&target, &mut budget);
+            assert_eq!(sight.findings[0].number, UNREACHABLE);
+            let missed = |what: &str| sight.unseen.iter().any(|it| it.contains(what));
+            assert_eq!(missed("TLS 1.1"), url.starts_with("https"));
+            assert!(budget.asked().is_empty(), "{url}");
+        }
     }
 
     #[test]

@@ -1,13 +1,43 @@
 //! Findings in the handshake: L13x.
 
 use rustls::CertificateError;
+use url::Url;
 
 use super::super::Finding;
 use super::super::certificate::{Validity, validity};
-use super::trust::Handshake;
+use super::budget::Budget;
+use super::trust::{Handshake, Roots};
+use super::{Sight, hello, trust};
+
+/// Whether the certificate may be trusted with a password. Where it was not seen, every request still asks for a good one.
+pub(super) fn look(url: &Url, roots: &Roots, budget: &mut Budget, sight: &mut Sight) -> bool {
+    let mut begin = |version: &str| {
+        let name = url.origin().ascii_serialization();
+        budget.spend(format!("{version} handshake with {name}"))
+    };
+    let shaken = begin("TLS").and_then(|patience| trust::shake(url, roots, patience));
+    match &shaken {
+        Ok(shaken) => sight.add(findings(shaken)),
+        Err(error) => sight.miss(format!("the certificate: {error}")),
+    }
+    let mut accepted = Vec::new();
+    for (old, name) in [
+        (hello::Old::Tls10, "TLS 1.0"),
+        (hello::Old::Tls11, "TLS 1.1"),
+    ] {
+        match begin(name).map(|patience| hello::is_accepted(url, old, patience)) {
+            Ok(Some(true)) => accepted.push(name),
+            Ok(Some(false)) => {}
+            Ok(None) => sight.miss(format!("whether {name} is accepted")),
+            Err(error) => sight.miss(format!("whether {name} is accepted: {error}")),
+        }
+    }
+    sight.add(old_version(&accepted));
+    shaken.map_or(true, |shaken| shaken.refused.is_none())
+}
 
 /// What is wrong with the certificate that the site shows.
-pub(super) fn findings(handshake: &Handshake) -> Vec<Finding> {
+fn findings(handshake: &Handshake) -> Vec<Finding> {
     let mut findings = Vec::new();
     let validity = validity(&handshake.certificate);
     let over = matches!(validity, Some(Validity::NotNow { .. }));
@@ -59,7 +89,7 @@ fn reason(error: &rustls::Error) -> String {
 }
 
 /// Of the versions that RFC 8996 has retired.
-pub(super) fn old_version(accepted: &[&str]) -> Option<Finding> {
+fn old_version(accepted: &[&str]) -> Option<Finding> {
     (!accepted.is_empty()).then(|| {
         Finding::slight(
             "L133",

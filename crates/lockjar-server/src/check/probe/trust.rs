@@ -1,9 +1,9 @@
 //! The handshake itself, which `ureq` does not show: whose certificate, whether a browser trusts it, and why not.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use lockjar::ConfigError;
@@ -17,9 +17,6 @@ use ureq::tls::Certificate;
 use url::Url;
 
 use crate::tls;
-
-/// For a whole handshake, however its bytes trickle.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The authorities that are believed: the web's, or those of a file.
 pub(crate) struct Roots(Option<Vec<CertificateDer<'static>>>);
@@ -54,13 +51,13 @@ pub(super) struct Handshake {
 }
 
 /// Shakes hands with whoever is there, and says nothing to them.
-pub(super) fn shake(url: &Url, roots: &Roots) -> Result<Handshake, String> {
+pub(super) fn shake(url: &Url, roots: &Roots, patience: Duration) -> Result<Handshake, String> {
     let (config, verifier) = config(roots).map_err(|error| error.to_string())?;
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
     let mut connection =
         ClientConnection::new(Arc::new(config), name).map_err(|error| error.to_string())?;
-    let mut stream = Bounded::connect(url).map_err(|error| error.to_string())?;
+    let mut stream = Bounded::connect(url, patience).map_err(|error| error.to_string())?;
     while connection.is_handshaking() {
         connection
             .complete_io(&mut stream)
@@ -144,14 +141,10 @@ pub(super) struct Bounded {
 }
 
 impl Bounded {
-    pub(super) fn connect(url: &Url) -> io::Result<Self> {
-        Self::connect_for(url, PATIENCE)
-    }
-
-    fn connect_for(url: &Url, patience: Duration) -> io::Result<Self> {
+    pub(super) fn connect(url: &Url, patience: Duration) -> io::Result<Self> {
         let until = Instant::now() + patience;
         let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for address in url.socket_addrs(|| None)? {
+        for address in addresses(url, patience)? {
             match TcpStream::connect_timeout(&address, left(until)?) {
                 Ok(stream) => return Ok(Self { stream, until }),
                 Err(error) => last = error,
@@ -159,6 +152,15 @@ impl Bounded {
         }
         Err(last)
     }
+}
+
+/// The system looks names up for as long as it likes, so it is left to do that.
+fn addresses(url: &Url, patience: Duration) -> io::Result<Vec<SocketAddr>> {
+    let (tell, told) = mpsc::channel();
+    let url = url.clone();
+    std::thread::spawn(move || tell.send(url.socket_addrs(|| None)));
+    told.recv_timeout(patience)
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
 fn left(until: Instant) -> io::Result<Duration> {
@@ -206,7 +208,7 @@ mod tests {
             }
         });
         let url = Url::parse(&url).unwrap();
-        let stream = Bounded::connect_for(&url, Duration::from_secs(1)).unwrap();
+        let stream = Bounded::connect(&url, Duration::from_secs(1)).unwrap();
         let mut all = Vec::new();
         let ended = stream.take(u64::MAX).read_to_end(&mut all).unwrap_err();
         let over = [io::ErrorKind::TimedOut, io::ErrorKind::WouldBlock];

@@ -9,12 +9,12 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// The requests of one connection.
 #[derive(Default)]
-pub(super) struct Pace {
+pub(super) struct RateLimit {
     began: Duration,
     answered: u32,
 }
 
-impl Pace {
+impl RateLimit {
     /// How long the next request has to wait. `uptime` is asked only when as many were answered as may be in a second, since
     /// most connections never get there.
     pub(super) fn wait(&mut self, uptime: impl FnOnce() -> Duration) -> Option<Duration> {
@@ -38,18 +38,18 @@ mod tests {
 
     #[test]
     fn whoever_asks_faster_than_that_waits_for_the_rest_of_the_second() {
-        let mut pace = Pace {
+        let mut limit = RateLimit {
             began: Duration::from_secs(50),
             answered: 0,
         };
         for _ in 0..MOST {
-            assert_eq!(pace.wait(|| panic!("not asked")), None);
+            assert_eq!(limit.wait(|| panic!("not asked")), None);
         }
         let now = Duration::from_millis(50_300);
-        assert_eq!(pace.wait(|| now), Some(Duration::from_millis(700)));
+        assert_eq!(limit.wait(|| now), Some(Duration::from_millis(700)));
         for _ in 1..MOST {
-            assert_eq!(pace.wait(|| panic!("not asked")), None);
+            assert_eq!(limit.wait(|| panic!("not asked")), None);
         }
-        assert_eq!(pace.wait(|| Duration::from_secs(53)), None);
+        assert_eq!(limit.wait(|| Duration::from_secs(53)), None);
     }
 }
