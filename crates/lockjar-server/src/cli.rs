@@ -111,7 +111,7 @@ pub(crate) enum Command {
     },
     /// Say who did what, when and from where, the latest first
     Audit(AuditArguments),
-    /// Make a file of passwords that were stolen from other sites, for --password-blocklist
+    /// Make and ask a file of passwords that were stolen from other sites, for --password-blocklist
     Blocklist {
         #[command(subcommand)]
         command: BlocklistCommand,
@@ -245,7 +245,7 @@ pub(crate) enum BlocklistCommand {
         /// Leave out what was found less often
         #[arg(long, value_name = "COUNT", default_value_t = 1)]
         min_count: u64,
-        /// How many passwords that were not stolen may be refused: one in so many; more takes more room
+        /// False positives: of passwords that are not in the list one in COUNT is refused as well; a larger COUNT makes a larger file
         #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2..=1 << 30))]
         one_in: u32,
         /// The file to make, or to put a newer one in the place of

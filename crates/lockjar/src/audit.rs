@@ -1,6 +1,6 @@
 //! The audit log: who did what, when, and from where. Every field is an id, an address or a word of ours, so that nothing
-//! that was typed can forge a line; of a name that nobody has nothing is kept, since it is often a password (OWASP ASVS 5.0,
-//! 16.3 and 16.4).
+//! that was typed can forge a line; the name of an account that is made has passed RFC 8265. Of a name that nobody has nothing
+//! is kept, since it is often a password (OWASP ASVS 5.0, 16.3 and 16.4).
 
 use std::net::IpAddr;
 use std::str::FromStr;

@@ -4,14 +4,13 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::process::ExitCode;
 use std::str::FromStr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use lockjar::audit::{Event, Query, Record};
-use lockjar::clock::Timestamp;
+use lockjar::clock::{Clock as _, SystemClock, Timestamp};
 use lockjar::{Auth, ConfigError, Error, UserId};
 
-use super::{Result, open_existing};
+use super::{Result, moment, open_existing};
 use crate::Outcome;
 use crate::config::Config;
 use crate::output::say;
@@ -44,7 +43,7 @@ pub(crate) struct AuditArguments {
     #[arg(long, value_name = "WHEN")]
     until: Option<Moment>,
     /// At the most so many, the latest; 0 for all
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
     limit: u64,
     /// As lines of JSON
     #[arg(long)]
@@ -59,11 +58,9 @@ impl FromStr for Moment {
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         let moment = match humantime::parse_duration(text) {
-            Ok(ago) => SystemTime::now().checked_sub(ago),
-            Err(_) => humantime::parse_rfc3339_weak(text).ok(),
+            Ok(ago) => Some(SystemClock.now().before(ago)),
+            Err(_) => moment::parse(text),
         };
-        let since_epoch = moment.and_then(|moment| moment.duration_since(UNIX_EPOCH).ok());
-        let moment = since_epoch.map(|span: Duration| Timestamp::default().after(span));
         moment.map(Self).ok_or_else(|| {
             "write a moment such as 2026-01-31T12:00:00Z, or how long ago, such as 2h".to_owned()
         })

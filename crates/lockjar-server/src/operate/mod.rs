@@ -6,6 +6,7 @@ mod blocklist;
 mod copy;
 mod import;
 mod keys;
+mod moment;
 mod password;
 mod progress;
 mod restore;

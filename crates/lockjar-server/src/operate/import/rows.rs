@@ -8,12 +8,10 @@ use lockjar::password::FirebaseParameters;
 use lockjar::{ConfigError, ImportUser};
 use serde::Deserialize;
 use serde_json::Value;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::Format;
 use super::lines::Lines;
-use crate::operate::Result;
+use crate::operate::{Result, moment};
 
 type Row = std::result::Result<ImportUser, String>;
 
@@ -86,7 +84,7 @@ fn json(line: &str) -> Row {
     let disabled = match fields.disabled {
         None => false,
         Some(Value::Bool(disabled)) => disabled,
-        Some(_) => return Err("disabled is neither true nor false".to_owned()),
+        Some(_) => return Err("disabled must be true or false".to_owned()),
     };
     let created_at = text("created_at", fields.created_at)?;
     Ok(ImportUser {
@@ -121,7 +119,7 @@ fn text(name: &str, value: Option<Value>) -> std::result::Result<Option<String>,
     match value {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(format!("{name} is no text")),
+        Some(_) => Err(format!("{name} must be a string")),
     }
 }
 
@@ -197,16 +195,14 @@ fn csv(columns: &[String], line: &str) -> Row {
         {
             "" | "false" => false,
             "true" => true,
-            _ => return Err("disabled is neither true nor false".to_owned()),
+            _ => return Err("disabled must be true or false".to_owned()),
         },
     })
 }
 
 fn time(text: &str) -> std::result::Result<Timestamp, String> {
-    let time = OffsetDateTime::parse(text, &Rfc3339).ok();
-    let millis = time.and_then(|time| i64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok());
-    let millis = millis.ok_or("created_at is no time such as 2024-05-06T07:08:09Z")?;
-    Ok(Timestamp::from_millis(millis))
+    moment::parse(text)
+        .ok_or_else(|| "created_at must be RFC 3339, such as 2024-05-06T07:08:09Z".to_owned())
 }
 
 /// What a file says of itself, as it may be shown on a terminal.
@@ -299,7 +295,7 @@ mod tests {
             ),
             (
                 format!(r#"{{"username":"alice","password_hash":["{HASH}"]}}"#),
-                "password_hash is no text",
+                "password_hash must be a string",
             ),
             (
                 format!(r#"{{"username":"alice","password_hash":"{HASH}","disabled":"{HASH}"}}"#),
@@ -307,7 +303,7 @@ mod tests {
             ),
             (
                 format!(r#"{{"username":"alice","password_hash":"{HASH}","created_at":"{HASH}"}}"#),
-                "created_at is no time",
+                "created_at must be RFC 3339",
             ),
             (
                 format!(r#"{{"password_hash":"{HASH}"}}"#),

@@ -56,7 +56,8 @@ fn moved(to: &str) -> StoreError {
     ))
 }
 
-/// All that a server reads or writes, the change feed with it: who cannot read that believes no cache.
+/// All that a server decides by, the change feed with it: who cannot read that believes no cache. The audit log stays where it is,
+/// to be read by other means.
 const TABLES: [&str; 9] = [
     "users",
     "sessions",
