@@ -299,7 +299,7 @@ mod tests {
             ),
             (
                 format!(r#"{{"username":"alice","password_hash":"{HASH}","disabled":"{HASH}"}}"#),
-                "disabled is neither",
+                "disabled must be true or false",
             ),
             (
                 format!(r#"{{"username":"alice","password_hash":"{HASH}","created_at":"{HASH}"}}"#),
