@@ -336,7 +336,10 @@ mod tests {
         }
         for (row, said) in [
             (format!("alice,{HASH}"), "2 values for 3 columns"),
-            (format!("alice,{HASH},{HASH}"), "disabled is neither"),
+            (
+                format!("alice,{HASH},{HASH}"),
+                "disabled must be true or false",
+            ),
             (format!(",{HASH},"), "username is missing"),
             ("alice,,".to_owned(), "password_hash is missing"),
             (format!("alice,\"{HASH},"), "not closed"),
