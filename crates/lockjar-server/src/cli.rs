@@ -13,8 +13,8 @@ use crate::settings::Settings;
 /// HttpOnly-cookie authentication in one binary, on an embedded SQLite file or PostgreSQL.
 ///
 /// Without a command it serves. Every setting is a flag, an environment variable and a key in lockjar.toml, in that order
-/// of strength. A key is the flag's name with underscores; those of the cookie, of sessions and of passwords have a
-/// table each, so that --cookie-max-age is cookie.max_age, or max_age below [cookie].
+/// of strength. A key is the flag's name with underscores; those of the cookie, of sessions,
+/// passwords, throttles and JWTs have a table each, so that --cookie-max-age is cookie.max_age, or max_age below [cookie].
 #[derive(Parser)]
 #[command(name = "lockjar", version, max_term_width = 100)]
 pub(crate) struct Cli {

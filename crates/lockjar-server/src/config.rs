@@ -30,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
 }
 
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
 impl Config {
     /// Flags and environment come in `stronger`; the file is read here.
     pub(crate) fn load(stronger: Settings) -> Result<Self, ConfigError> {
@@ -110,6 +112,11 @@ impl Config {
             .per_address(self.per_address())
             .staleness(self.staleness());
         if let Some(retention) = self.settings.audit_retention {
+            if retention.0 < DAY {
+                return Err(ConfigError::new(
+                    "the audit retention must be a day or more: what is older is deleted for good (m is minutes, M is months)",
+                ));
+            }
             builder = builder.audit_retention(retention.0);
         }
         builder = self.breaches(builder)?;

@@ -125,7 +125,7 @@ settings! {
     /// Address and port to listen on; localhost is 127.0.0.1 and [::1], port 0 a free one [default: localhost:8000]
     #[arg(long, global = true, env = "LOCKJAR_LISTEN", value_name = "ADDRESS")]
     listen: String,
-    /// Address and port where operators ask /metrics and /health, over plain http: keep others away from it [default: nowhere;
+    /// Address and port where operators ask /metrics, /health/live and /health/ready, over plain http: keep others away from it [default: nowhere;
     /// /health alone is at --listen too]
     #[arg(long, global = true, env = "LOCKJAR_OPERATIONS_LISTEN", value_name = "ADDRESS")]
     operations_listen: String,
@@ -277,7 +277,7 @@ settings! {
     #[arg(long, global = true, env = "LOCKJAR_THROTTLE_SIGN_UPS", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     #[serde(rename = "throttle.sign_ups")]
     throttle_sign_ups: u32,
-    /// How long the audit log keeps what happened [default: 90d]
+    /// How long the audit log keeps what happened, a day or more; what is older is deleted for good [default: 90d]
     #[arg(long, global = true, env = "LOCKJAR_AUDIT_RETENTION", value_name = "DURATION")]
     audit_retention: HumanDuration,
     /// Other origins whose pages may change state here, separated by commas [default: none]

@@ -29,6 +29,12 @@ impl Config {
 
     pub(crate) fn front(&self) -> Result<Front, ConfigError> {
         let connections = self.settings.max_connections.unwrap_or(MAX_CONNECTIONS);
+        // A flag's range is looked at already; a file's is not.
+        if !(1..=1_000_000).contains(&connections) {
+            return Err(ConfigError::new(
+                "max_connections must be between 1 and 1,000,000",
+            ));
+        }
         let proxy_protocol = self.proxy_protocol();
         if proxy_protocol && !self.trusts_proxies() {
             return Err(ConfigError::new(

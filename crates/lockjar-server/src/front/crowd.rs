@@ -1,6 +1,7 @@
 //! How many connections there are, in all and from one address.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +33,15 @@ pub(super) enum Refused {
     Full,
     /// The address has as many as one may have.
     TooMany,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "every place is taken: see --max-connections",
+            Self::TooMany => "its address has a quarter of all places: name it with --trusted-proxies if it is a proxy",
+        })
+    }
 }
 
 impl Crowd {

@@ -28,6 +28,7 @@ use tokio_rustls::TlsAcceptor;
 use super::crowd::{Crowd, Place};
 use super::proxy_protocol::read_source;
 use super::rate_limit::RateLimit;
+use super::seldom::Seldom;
 use super::shed::{Shedder, busy};
 use super::turns::{Turn, Turns};
 use crate::alarm::Alarm;
@@ -64,6 +65,7 @@ impl Front {
 pub(crate) struct Door {
     crowd: Arc<Crowd>,
     shedder: Shedder,
+    refusals: Seldom,
     host: Arc<Host>,
 }
 
@@ -74,6 +76,8 @@ struct Host {
     turns: Arc<Turns>,
     /// None among operators, who are not kept from one another.
     front: Option<Front>,
+    /// Said of proxies that do not speak the protocol.
+    misspoken: Seldom,
 }
 
 impl Door {
@@ -82,10 +86,12 @@ impl Door {
         Self {
             crowd: Crowd::new(front.connections),
             shedder: Shedder::new(),
+            refusals: Seldom::default(),
             host: Arc::new(Host {
                 router,
                 tls,
                 turns: Turns::for_anybody(front.connections),
+                misspoken: Seldom::default(),
                 front: Some(front),
             }),
         }
@@ -96,9 +102,11 @@ impl Door {
         Self {
             crowd: Crowd::of_operators(connections),
             shedder: Shedder::new(),
+            refusals: Seldom::default(),
             host: Arc::new(Host {
                 router,
                 tls: None,
+                misspoken: Seldom::default(),
                 turns: Turns::new(connections),
                 front: None,
             }),
@@ -108,7 +116,10 @@ impl Door {
     /// Serves a connection, or tells it that there is no place. Its place goes when it does.
     pub(crate) fn receive(&self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
         if self.host.speaks_proxy_protocol() && self.host.counted(peer).is_some() {
-            tracing::debug!(%peer, "a connection that comes from no trusted proxy was closed");
+            if self.refusals.is_due() {
+                tracing::warn!(%peer, "a connection that comes from no trusted proxy was closed: with --proxy-protocol nobody else \
+                    is let in (said once a minute)");
+            }
             return;
         }
         // Answers are small: waiting to fill a packet would only delay them.
@@ -119,7 +130,9 @@ impl Door {
                 tokio::spawn(Arc::clone(&self.host).serve(stream, peer, place, watcher));
             }
             Err(why) => {
-                tracing::debug!(%peer, ?why, "a connection was shed");
+                if self.refusals.is_due() {
+                    tracing::warn!(%peer, %why, "a connection was refused (said once a minute)");
+                }
                 // Without a handshake there is nothing to say by TLS, and that costs more than it is worth now.
                 if self.host.tls.is_none() {
                     self.shedder.shed(stream);
@@ -172,7 +185,14 @@ impl Host {
     ) -> io::Result<()> {
         let patience = guest.patience;
         if self.speaks_proxy_protocol() {
-            guest.peer = timeout(patience, read_source(&mut stream, guest.peer)).await??;
+            let source = timeout(patience, read_source(&mut stream, guest.peer)).await?;
+            if let Err(error) = &source
+                && self.misspoken.is_due()
+            {
+                tracing::warn!(proxy = %guest.peer, %error, "a trusted proxy did not say by version 2 of the PROXY protocol where a \
+                    connection comes from (HAProxy: send-proxy-v2), so it was closed (said once a minute)");
+            }
+            guest.peer = source?;
             self.count_source(&mut guest)?;
         }
         let Some(tls) = self.tls.clone() else {

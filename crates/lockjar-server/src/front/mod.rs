@@ -5,6 +5,7 @@ mod descriptors;
 mod door;
 mod proxy_protocol;
 mod rate_limit;
+mod seldom;
 mod shed;
 mod turns;
 

@@ -34,6 +34,7 @@ pub(crate) async fn blocklist(command: BlocklistCommand) -> Outcome {
             file,
         } => {
             let source = Source::of(&from, min_count)?;
+            may_be_replaced(&file)?;
             build(source, one_in, &file).await
         }
         BlocklistCommand::Check { file } => check(&file),
@@ -79,6 +80,17 @@ impl Source {
             min_count,
         })
     }
+}
+
+/// Nothing but a list makes way for another: a slip would cost a download of forty gigabytes.
+fn may_be_replaced(target: &Path) -> Result<(), ConfigError> {
+    if !target.exists() || Blocklist::open(target).is_ok() {
+        return Ok(());
+    }
+    Err(ConfigError::new(format!(
+        "{} is there and is no blocklist: name another file, or remove it first",
+        target.display()
+    )))
 }
 
 /// Written beside its place and put there when it is whole, so that a server never opens a half.
@@ -144,6 +156,12 @@ fn write(source: &Source, one_in: u32, file: File) -> Result<Built> {
     let lines = read_all(source, &mut writer, &mut progress);
     progress.end();
     let (lines, entries) = (lines?, writer.entries());
+    if entries == 0 {
+        return Err(
+            "there is no password in it, or none that was found so often: nothing was written"
+                .into(),
+        );
+    }
     let mut out = writer.finish()?;
     out.flush()?;
     out.get_ref().sync_all()?;

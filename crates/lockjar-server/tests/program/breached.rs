@@ -169,6 +169,25 @@ fn files(place: &Place) -> Vec<String> {
     names
 }
 
+/// A slip would cost the download, or somebody's accounts.
+#[test]
+fn nothing_but_a_list_makes_way_for_a_list() {
+    let place = Place::new();
+    let download_file = place.path().join("pwned.txt");
+    download(&download_file, 100, "\n");
+    let before = std::fs::read(&download_file).unwrap();
+    let refused = build(&place, &["--from", "pwned.txt", "pwned.txt"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused).contains("is no blocklist"), "{refused:?}");
+    assert!(std::fs::read(&download_file).unwrap() == before);
+    let empty = build(
+        &place,
+        &["--from", "pwned.txt", "--min-count", "1000000", "list"],
+    );
+    assert_eq!(empty.status.code(), Some(2));
+    assert!(!place.path().join("list").exists(), "{empty:?}");
+}
+
 /// A pipe that goes on for as long as the test likes stands for a download that takes minutes.
 #[test]
 fn a_build_that_is_killed_leaves_the_old_list_as_it_was() {
@@ -181,7 +200,12 @@ fn a_build_that_is_killed_leaves_the_old_list_as_it_was() {
             .unwrap()
             .success()
     );
-    std::fs::write(place.path().join("list"), "the old one").unwrap();
+    let (first, list) = (place.path().join("first.txt"), place.path().join("list"));
+    download(&first, 100, "\n");
+    let built = build(&place, &["--from", "first.txt", "list"]);
+    assert!(built.status.success(), "{built:?}");
+    std::fs::remove_file(&first).unwrap();
+    let old = std::fs::read(&list).unwrap();
     for (signal, code) in [("-TERM", Some(130)), ("-INT", Some(130)), ("-KILL", None)] {
         let mut command = place.command();
         command.args(["blocklist", "build", "--from", "pipe", "list"]);
@@ -196,8 +220,7 @@ fn a_build_that_is_killed_leaves_the_old_list_as_it_was() {
             .status();
         assert!(kill.unwrap().success());
         assert_eq!(child.wait().unwrap().code(), code);
-        let old = std::fs::read_to_string(place.path().join("list")).unwrap();
-        assert_eq!(old, "the old one");
+        assert!(std::fs::read(&list).unwrap() == old, "{signal}");
         if code.is_some() {
             assert_eq!(files(&place), ["list", "pipe"], "{signal}");
         }

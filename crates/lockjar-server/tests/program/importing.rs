@@ -80,6 +80,7 @@ fn an_imported_account_logs_in_at_the_running_server_by_its_old_password() {
 #[test]
 fn bad_rows_are_told_by_their_lines_and_the_others_are_imported() {
     let place = Place::new();
+    drop(place.serve(&[]));
     let mut file = row("alice").into_bytes();
     file.extend(b"{\"username\":\"b\xff\"}\n\n");
     file.extend(row("a b").into_bytes());

@@ -136,6 +136,7 @@ impl Probe<'_> {
         let Some((answer, page)) = self.log_in_page(way) else {
             return;
         };
+        self.sight.add(unusable(&answer, &page));
         self.sight
             .add(headers::findings(&answer, page.referrer.as_deref()));
         self.sight.add(clock::findings(&answer));
@@ -365,6 +366,23 @@ impl Probe<'_> {
 }
 
 /// Whether nobody but the site reads a password on its way. `trusted`: a browser believes its certificate.
+/// A site that is down, or another page than was meant, shows nothing of its log-in.
+fn unusable(answer: &Answer, page: &Page) -> Option<Finding> {
+    let is_page = answer.status < 400 || page.form.is_some() || answer.status == 405;
+    (!is_page).then(|| {
+        let what = format!(
+            "{} was answered with {}, so that nothing of a log-in could be seen",
+            told(&answer.url),
+            answer.status
+        );
+        Finding::serious(
+            "L057",
+            what,
+            "Give the address of the log-in page, or see why the site fails",
+        )
+    })
+}
+
 fn is_private(action: &Url, page: &Url, trusted: bool) -> bool {
     let private = match is_https(page) {
         true => trusted,

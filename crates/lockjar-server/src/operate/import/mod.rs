@@ -16,7 +16,7 @@ use clap::{Args, ValueEnum};
 use lockjar::password::FirebaseParameters;
 use lockjar::{Auth, ConfigError, ImportUser, Imported};
 
-use super::{Result, open, open_existing};
+use super::{Result, open_existing};
 use crate::Outcome;
 use crate::config::Config;
 use crate::output::say;
@@ -61,10 +61,7 @@ pub(crate) async fn import(config: &Config, arguments: ImportArguments) -> Outco
     let mut lines = Lines::new(BufReader::new(file));
     let rows = Rows::begin(format(&arguments)?, &mut lines, firebase(&arguments)?)?;
     let mut report = Report::new(bytes, arguments.rejects.as_deref(), path)?;
-    let auth = match arguments.dry_run {
-        true => open_existing(config).await?,
-        false => open(config).await?,
-    };
+    let auth = open_existing(config).await?;
     let done = run(&auth, &mut lines, &rows, &mut report, arguments.dry_run).await;
     auth.close().await;
     let counts = report.end()?;
