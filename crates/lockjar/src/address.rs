@@ -159,7 +159,7 @@ fn node(text: &str) -> Option<IpAddr> {
 }
 
 /// A network that attempts are counted by, in one form for each however its address is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Network {
     V4([u8; 4]),
     V6([u8; 8]),
@@ -181,6 +181,11 @@ impl Network {
                 ]
             }
         }
+    }
+
+    /// The smallest of them.
+    pub(crate) fn nearest(address: Option<IpAddr>) -> Self {
+        Self::of(address).pop().unwrap_or(Self::Unknown)
     }
 
     pub(crate) const fn label(self) -> &'static str {

@@ -29,7 +29,6 @@ pub(super) fn read_once() -> Result<Password, ConfigError> {
     Ok(Password::from(typed))
 }
 
-/// The end of the line that `echo` adds is no part of it.
 fn read_stdin() -> Result<Password, ConfigError> {
     line_of_stdin().map(|line| Password::new(&line))
 }

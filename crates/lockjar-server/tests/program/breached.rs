@@ -192,14 +192,7 @@ fn nothing_but_a_list_makes_way_for_a_list() {
 #[test]
 fn a_build_that_is_killed_leaves_the_old_list_as_it_was() {
     let place = Place::new();
-    let pipe = place.path().join("pipe");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&pipe)
-            .status()
-            .unwrap()
-            .success()
-    );
+    let pipe = place.pipe("pipe");
     let (first, list) = (place.path().join("first.txt"), place.path().join("list"));
     download(&first, 100, "\n");
     let built = build(&place, &["--from", "first.txt", "list"]);

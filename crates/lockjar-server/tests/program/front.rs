@@ -181,18 +181,23 @@ fn proxy_header(source: [u8; 4]) -> Vec<u8> {
     header
 }
 
-#[test]
-fn a_proxy_says_by_its_protocol_where_a_connection_comes_from() {
-    let place = Place::new();
-    let trust = ["--proxy-protocol", "--trusted-proxies", "127.0.0.7"];
-    let server = place.serve(&trust);
+/// With a header that the client may have written itself.
+fn wrong_log_in() -> Vec<u8> {
     let body = "username=nobody&password=wrong";
     let request = format!(
         "POST /login HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 198.51.100.1\r\nConnection: close\r\n\
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    let asked = [proxy_header([192, 0, 2, 7]), request.into_bytes()].concat();
+    request.into_bytes()
+}
+
+#[test]
+fn a_proxy_says_by_its_protocol_where_a_connection_comes_from() {
+    let place = Place::new();
+    let trust = ["--proxy-protocol", "--trusted-proxies", "127.0.0.7"];
+    let server = place.serve(&trust);
+    let asked = [proxy_header([192, 0, 2, 7]), wrong_log_in()].concat();
     let refused = answer(from(7, &server), &asked);
     assert!(refused.starts_with("HTTP/1.1 401"), "{refused}");
     assert_eq!(
@@ -224,13 +229,7 @@ fn with_the_proxy_protocol_no_header_says_where_a_request_comes_from() {
         "127.0.0.7,10.0.0.0/8",
     ];
     let server = place.serve(&trust);
-    let body = "username=nobody&password=wrong";
-    let request = format!(
-        "POST /login HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 198.51.100.1\r\nConnection: close\r\n\
-         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let asked = [proxy_header([10, 0, 0, 9]), request.into_bytes()].concat();
+    let asked = [proxy_header([10, 0, 0, 9]), wrong_log_in()].concat();
     let refused = answer(from(7, &server), &asked);
     assert!(refused.starts_with("HTTP/1.1 401"), "{refused}");
     let audit = |address: &str| {

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use super::support::{Place, eventually};
 
@@ -178,14 +178,7 @@ fn an_import_that_is_killed_goes_on_where_it_was() {
     };
 
     // First where it has written two batches and holds half of a third.
-    let pipe = place.path().join("pipe.jsonl");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&pipe)
-            .status()
-            .unwrap()
-            .success()
-    );
+    let pipe = place.pipe("pipe.jsonl");
     let mut import = start("pipe.jsonl");
     let mut file = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
     file.write_all(rows[..1250].concat().as_bytes()).unwrap();

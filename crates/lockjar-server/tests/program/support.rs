@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,14 @@ impl Place {
     }
 
     /// The binary, with nothing of this process's settings.
+    /// A pipe of that name: for as long as a test holds it open, whoever reads it waits for more.
+    pub(crate) fn pipe(&self, name: &str) -> PathBuf {
+        let pipe = self.path().join(name);
+        let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        pipe
+    }
+
     pub(crate) fn command(&self) -> Command {
         self.wrapped(&[])
     }

@@ -2,13 +2,13 @@
 //! refusals, which cost nobody anything, are gathered for a second and bounded, so that whoever guesses cannot fill the store.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tracing::field::display;
 
 use super::keeper::source;
 use super::{Auth, Client, Operator};
+use crate::address::Network;
 use crate::audit::{Event, Query, Record, Requester};
 use crate::error::Error;
 use crate::id::{SessionId, UserId};
@@ -23,7 +23,7 @@ const PER_ACCOUNT: u32 = 60;
 const WAITING: usize = 10_000;
 
 /// What is one record. IPv6 counts by the /64 that it is given out by.
-type Alike = (Event, Option<UserId>, Option<IpAddr>);
+type Alike = (Event, Option<UserId>, Network);
 
 /// What is not yet written down.
 #[derive(Default)]
@@ -44,13 +44,13 @@ struct Gathered {
 struct Written {
     of_accounts: u32,
     of_nobody: u32,
-    by_network: HashMap<Option<IpAddr>, u32>,
+    by_network: HashMap<Network, u32>,
     by_account: HashMap<UserId, u32>,
 }
 
 impl Written {
     /// Whether one more refusal may be written, which is counted.
-    fn allows(&mut self, record: &Record, network: Option<IpAddr>) -> bool {
+    fn allows(&mut self, record: &Record, network: Network) -> bool {
         let of_all = match record.user {
             Some(_) => &mut self.of_accounts,
             None => &mut self.of_nobody,
@@ -80,7 +80,7 @@ impl Written {
 
 impl Gathered {
     fn add(&mut self, record: Record) {
-        let network = record.address.map(network);
+        let network = Network::nearest(record.address);
         let alike = (record.event, record.user, network);
         if let Some(before) = self.alike.get_mut(&alike) {
             before.times += 1;
@@ -129,13 +129,6 @@ impl Gathered {
         self.acts.extend(records);
         let excess = self.acts.len().saturating_sub(WAITING);
         self.acts.drain(..excess).len()
-    }
-}
-
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() >> 64 << 64)),
-        four @ IpAddr::V4(_) => four,
     }
 }
 
@@ -292,6 +285,8 @@ pub(super) fn of_session(record: Record, session: SessionId) -> Record {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv6Addr};
+
     use super::*;
     use crate::clock::Timestamp;
 

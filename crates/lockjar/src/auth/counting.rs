@@ -103,7 +103,8 @@ impl Auth {
         counters.extend(throttle.networks("log-in", client.address, failures));
         let name = Username::parse(typed).ok();
         let name = name.map(|name| name.key().to_owned());
-        self.count(counters, name, client, least).await
+        let shown = client.device.as_ref();
+        self.count(counters, name, shown, client, least).await
     }
 
     /// The same for an attempt to sign up, at nobody's account.
@@ -114,11 +115,7 @@ impl Auth {
         let throttle = &self.inner.throttle;
         let sign_ups = throttle.per_address.sign_ups;
         let networks = throttle.networks("sign-up", client.address, sign_ups);
-        let nowhere_known = Client {
-            device: None,
-            ..client.clone()
-        };
-        self.count(networks, None, &nowhere_known, Priority::Stranger)
+        self.count(networks, None, None, client, Priority::Stranger)
             .await
     }
 
@@ -127,10 +124,11 @@ impl Auth {
         &self,
         counters: Vec<Counter>,
         name: Option<String>,
+        shown: Option<&DeviceToken>,
         client: &Client,
         least: Priority,
     ) -> Result<(CountedAttempt, Slot), Error> {
-        let (inner, shown) = (&self.inner, client.device.as_ref());
+        let inner = &self.inner;
         if shown.is_none() && !inner.hashing.has_room(least) {
             return Err(HashPool::overloaded());
         }

@@ -147,14 +147,10 @@ impl Memory {
         password: &Password,
         stored: Option<&PasswordHash>,
     ) -> Verdict {
-        let known = stored.and_then(|hash| Stored::parse(hash.as_phc()).ok());
-        let foreign = stored.and_then(|hash| Foreign::parse(hash.as_phc()).ok());
-        let (verdict, done) = match (known, foreign) {
-            (Some(known), _) => (known.verify(self, today, password), known.cost()),
-            // It came with its account from elsewhere, and is always to be renewed.
-            (None, Some(foreign)) if foreign.matches(password) => (Verdict::RightButOld, 0),
-            (None, Some(_)) => (Verdict::Wrong, 0),
-            (None, None) => (Verdict::Wrong, 0),
+        let (verdict, done) = match stored.map(|hash| (hash, Stored::parse(hash.as_phc()))) {
+            Some((_, Ok(known))) => (known.verify(self, today, password), known.cost()),
+            Some((hash, Err(_))) => (verify_foreign(hash, password), 0),
+            None => (Verdict::Wrong, 0),
         };
         if let Some(params) = today.remainder(done).and_then(Argon2Params::params) {
             let mut out = [0; HASH_BYTES];
@@ -182,6 +178,14 @@ impl Memory {
         let argon = Argon2::new(algorithm, Version::V0x13, params);
         let (salt, mut out) = ([0; SALT_BYTES], [0; HASH_BYTES]);
         self.compute_by(&argon, password, &salt, &mut out).is_ok()
+    }
+}
+
+/// A hash that came with its account from elsewhere is always to be renewed.
+fn verify_foreign(hash: &PasswordHash, password: &Password) -> Verdict {
+    match Foreign::parse(hash.as_phc()) {
+        Ok(foreign) if foreign.matches(password) => Verdict::RightButOld,
+        _ => Verdict::Wrong,
     }
 }
 
